@@ -1,0 +1,31 @@
+"""From stored pixels to the inputs a net reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sdb_core.keys import check_normalisation
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """(pixels / 255 - mean) / std, `mean` and `std` for pixels in [0, 1], one value for each channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_normalisation(self.mean, self.std, channels=len(self.mean))
+
+    @staticmethod
+    def of(mean: Sequence[float], std: Sequence[float]) -> "Normalisation":
+        """Make one of any two sequences."""
+        return Normalisation(mean=tuple(mean), std=tuple(std))
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """uint8 [B, C, H, W] -> float32 [B, C, H, W] on the same device."""
+        shift = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
+        scale = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
+        return pixels.float().div_(255.0).sub_(shift).div_(scale)
