@@ -1,0 +1,1 @@
+"""The web face of the service, a folder per domain."""

@@ -1,0 +1,1 @@
+"""The accounts domain: routes parse and answer, service decides, queries find."""

@@ -1,0 +1,53 @@
+"""Deciding about accounts and tokens."""
+
+from sqlalchemy.orm import Session
+
+from api.accounts import queries, schemas
+from api.deps import require_role
+from sdb_service import clock, identity
+from sdb_service.errors import Conflict, Invalid, not_found
+from sdb_service.identity import Caller
+from sdb_service.recording import record_act
+from sdb_service.secret import Secret
+from sdb_service.tables import Account, Token
+
+
+def create_account(session: Session, caller: Caller, wanted: schemas.NewAccount) -> Account:
+    """Open an account; only an admin may."""
+    require_role(caller)
+    account = identity.create_account(session, wanted.name, role=wanted.role)
+    record_act(session, caller, "account.create", account.id, owner=account.id, detail={"role": account.role})
+    return account
+
+
+def close_account(session: Session, caller: Caller, account_id: str) -> None:
+    """Close an account: its tokens and sessions stop at once, its objects stay."""
+    require_role(caller)
+    if account_id == caller.account_id:
+        raise Conflict("account_is_yours", "You cannot close the account you are using; ask another admin.")
+    queries.open_account(session, account_id).closed_at = clock.now()
+    record_act(session, caller, "account.close", account_id, owner=account_id)
+
+
+def issue_token(session: Session, caller: Caller, wanted: schemas.NewToken, *, key: Secret) -> tuple[Token, Secret]:
+    """A token for oneself, or, by an admin, for somebody else."""
+    account_id = wanted.account_id or caller.account_id
+    if account_id != caller.account_id and not caller.is_admin:
+        raise not_found("account", account_id)
+    if wanted.expires_at is not None and wanted.expires_at <= clock.now():
+        raise Invalid("expiry_past", "expires_at lies in the past; give a later time or leave it out.")
+    queries.open_account(session, account_id)
+    token, text = identity.issue_token(session, account_id, name=wanted.name, key=key, expires_at=wanted.expires_at)
+    record_act(session, caller, "token.issue", token.id, owner=account_id)
+    return token, text
+
+
+def revoke_token(session: Session, caller: Caller, token_id: str) -> None:
+    """Make a token useless from now on."""
+    statement = queries.visible_tokens(caller).where(Token.id == token_id)
+    token = session.execute(statement).scalar_one_or_none()
+    if token is None:
+        raise not_found("token", token_id)
+    if token.revoked_at is None:
+        token.revoked_at = clock.now()
+        record_act(session, caller, "token.revoke", token.id, owner=token.account_id)

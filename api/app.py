@@ -1,0 +1,60 @@
+"""The web application: `uvicorn --factory api.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+import migrations
+from api import health
+from api.accounts.routes import router as accounts
+from api.audit.routes import router as audit
+from api.boxes.routes import router as boxes
+from api.boxes.sessions import Sessions
+from api.datasets.routes import router as datasets
+from api.errors import install_error_handlers
+from api.jobs.routes import router as jobs
+from api.licenses.routes import router as licenses
+from api.limits import RateLimit
+from api.middleware import ProblemForTooLarge, RequestLog
+from api.models.routes import router as models
+from api.uploads.routes import router as uploads
+from sdb_service import __version__
+from sdb_service.logs import configure_logs
+from sdb_service.runtime import Runtime, open_runtime
+
+
+def create_app(runtime: Runtime | None = None) -> FastAPI:
+    """The application on a runtime; without one, on what the environment's settings name, migrated first."""
+    if runtime is None:
+        runtime = open_runtime()
+        configure_logs(runtime.settings.log_level)
+        migrations.upgrade(runtime.settings)
+    app = _Application(
+        title="SDB",
+        summary="Wraps trained classifiers so that distillation without the key teaches nothing.",
+        version=__version__,
+        max_body_size=runtime.settings.max_json_bytes,
+        lifespan=_lifespan,
+    )
+    app.state.runtime = runtime
+    app.state.sessions = Sessions(runtime.storage, capacity=runtime.settings.session_cache_bytes)
+    install_error_handlers(app)
+    for router in (health.router, accounts, uploads, models, datasets, jobs, boxes, licenses, audit):
+        app.include_router(router)
+    app.add_middleware(RateLimit, settings=runtime.settings)
+    return app
+
+
+class _Application(FastAPI):
+    """The framework's size limit stands outside all added middleware, and these two must stand outside of it."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return RequestLog(ProblemForTooLarge(super().build_middleware_stack()))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.runtime.database.close()

@@ -1,0 +1,1 @@
+"""The audit domain: routes parse and answer, service decides, queries find."""

@@ -1,0 +1,1 @@
+"""The boxes domain: routes parse and answer, service decides, queries find."""

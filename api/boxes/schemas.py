@@ -1,0 +1,82 @@
+"""The HTTP shapes of boxes and predictions."""
+
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field, field_validator
+
+from api.shapes import Body
+from sdb_service.tables import Box as BoxRow
+
+Output = Literal["labels", "probs", "logits"]
+
+
+class Publication(Body):
+    """What the public may ask for; the less it may, the less it can steal."""
+
+    outputs: list[Output] = Field(default=["labels", "probs"], min_length=1)
+    top_k: int = Field(5, ge=1, le=1000, description="How many of the most likely classes `probs` shows.")
+
+    @field_validator("outputs")
+    @classmethod
+    def _each_once(cls, value: list[Output]) -> list[Output]:
+        return list(dict.fromkeys(value))
+
+
+class PublicBox(BaseModel):
+    """What everybody may know of a published box."""
+
+    id: str
+    name: str
+    num_classes: int
+    class_names: list[str] | None
+    input: dict[str, Any]
+    outputs: list[Output]
+    top_k: int
+    published: bool
+
+    @classmethod
+    def of(cls, row: BoxRow) -> Self:
+        plain = {name: getattr(row, name) for name in cls.model_fields if name != "published"}
+        return cls.model_validate({**plain, "published": row.published_at is not None})
+
+
+class Box(PublicBox):
+    """What its owner knows of it."""
+
+    job_id: str
+    model_id: str
+    policy: str
+    architecture: str
+    onnx_sha256: str
+    onnx_max_difference: float = Field(description="Largest difference of a logit between the net and its ONNX export.")
+    checkpoint_sha256: str
+    has_report: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: BoxRow) -> Self:
+        derived = {"published": row.published_at is not None, "has_report": row.report_key is not None}
+        plain = {name: getattr(row, name) for name in cls.model_fields if name not in derived}
+        return cls.model_validate(plain | derived)
+
+
+class ClassProb(BaseModel):
+    label: int
+    class_name: str | None
+    prob: float
+
+
+class Prediction(BaseModel):
+    """The answer for one image; parts that were not asked for are null."""
+
+    label: int
+    class_name: str | None
+    probs: list[ClassProb] | None = None
+    logits: list[float] | None = None
+
+
+class Predictions(BaseModel):
+    box_id: str
+    labels: list[int]
+    predictions: list[Prediction]

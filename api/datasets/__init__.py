@@ -1,0 +1,1 @@
+"""The datasets domain: routes parse and answer, service decides, queries find."""

@@ -1,0 +1,52 @@
+"""Deciding about datasets."""
+
+from sqlalchemy.orm import Session
+
+from api.datasets import queries, schemas
+from api.deps import require_role
+from api.uploads.queries import complete_upload
+from sdb_service import clock
+from sdb_service.broker import ring_after_commit
+from sdb_service.errors import Invalid
+from sdb_service.identity import Caller
+from sdb_service.ids import new_id
+from sdb_service.lifecycle import DATASETS
+from sdb_service.recording import record_act
+from sdb_service.runtime import Runtime
+from sdb_service.tables import Dataset
+
+KINDS = (".zip", ".npz")
+
+
+def create(session: Session, caller: Caller, wanted: schemas.NewDataset, *, runtime: Runtime) -> Dataset:
+    """Register labelled images; a worker opens and checks them before they are ready."""
+    require_role(caller, "provider")
+    account_id = caller.account_id
+    if wanted.upload_id is not None:
+        upload = complete_upload(session, caller, wanted.upload_id)
+        account_id = upload.account_id
+        if not upload.filename.lower().endswith(KINDS):
+            raise Invalid(
+                "dataset_kind_unknown", "A dataset is an ImageFolder .zip or an .npz; upload it under such a name."
+            )
+    dataset = Dataset(
+        id=new_id("dst"),
+        account_id=account_id,
+        created_at=clock.now(),
+        name=wanted.name,
+        upload_id=wanted.upload_id,
+        builtin=wanted.builtin,
+        state=DATASETS.waiting,
+    )
+    session.add(dataset)
+    session.flush()
+    record_act(session, caller, "dataset.create", dataset.id, owner=dataset.account_id)
+    ring_after_commit(session, runtime.celery, DATASETS, dataset.id)
+    return dataset
+
+
+def delete(session: Session, caller: Caller, dataset_id: str) -> None:
+    """Take a dataset out of the lists; the boxes made with it stay."""
+    dataset = queries.get_dataset(session, caller, dataset_id)
+    dataset.deleted_at = clock.now()
+    record_act(session, caller, "dataset.delete", dataset.id, owner=dataset.account_id)

@@ -1,0 +1,87 @@
+"""What routes ask for by type: the runtime, a session, the caller."""
+
+from collections.abc import Iterator
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from sdb_service import identity
+from sdb_service.errors import Forbidden, Unauthenticated
+from sdb_service.identity import Caller
+from sdb_service.runtime import Runtime
+from sdb_service.tables.base import Owned
+
+T = TypeVar("T", bound=Owned)
+
+
+def get_runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
+
+
+def _reading(runtime: RuntimeDep) -> Iterator[Session]:
+    with runtime.database.reading() as session:
+        yield session
+
+
+def _writing(runtime: RuntimeDep) -> Iterator[Session]:
+    with runtime.database.transaction() as session:
+        yield session
+
+
+# scope="function": the transaction ends before the answer is sent, so a failing commit never answers 200.
+ReadSession = Annotated[Session, Depends(_reading, scope="function")]
+WriteSession = Annotated[Session, Depends(_writing, scope="function")]
+
+
+def address_of(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+def bearer_of(request: Request) -> str | None:
+    """The token of the request, or None where it carries none."""
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    return text.strip() if scheme.lower() == "bearer" and text.strip() else None
+
+
+def optional_caller(request: Request, runtime: RuntimeDep) -> Caller | None:
+    """Who asks, or None for the public. Raises where a token is sent that is no good."""
+    text = bearer_of(request)
+    if text is None:
+        return None
+    with runtime.database.reading() as session:
+        found = identity.caller_of_token(session, text, key=runtime.token_key)
+    return Caller(found.account_id, found.role, found.name, address_of(request))
+
+
+OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
+
+
+def get_caller(caller: OptionalCaller) -> Caller:
+    if caller is None:
+        raise Unauthenticated("token_missing", "Sign in: send 'Authorization: Bearer <token>'.")
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+def require_role(caller: Caller, *roles: str) -> None:
+    """Let these roles and the admin through.
+
+    Raises:
+        Forbidden: the caller has another role.
+    """
+    if not caller.is_admin and caller.role not in roles:
+        wanted = " or ".join(roles) or "admin"
+        raise Forbidden("role_not_allowed", f"This is for the role {wanted}; your account is a {caller.role}.")
+
+
+def owned(statement: Select[T], table: type[T], caller: Caller) -> Select[T]:
+    """Narrow a query to what the caller may see: the admin all, everybody else their own."""
+    return statement if caller.is_admin else statement.where(table.account_id == caller.account_id)

@@ -1,0 +1,114 @@
+"""The one table from kinds of errors to HTTP, answered as problem+json (RFC 9457)."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from sdb_service.errors import ServiceError, TooManyRequests
+from sdb_service.logs import request_id
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    "malformed": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "gone": 410,
+    "too_large": 413,
+    "unsupported_media": 415,
+    "invalid": 422,
+    "too_many": 429,
+    "internal": 500,
+    "unavailable": 503,
+}
+TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    410: "Gone",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Not valid",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Not available",
+}
+_FRAMEWORK_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_FRAMEWORK_DETAILS = {
+    404: "There is nothing at this address; /docs lists what there is.",
+    405: "This address does not take this method; /docs lists which it takes.",
+    413: "The body is larger than this address takes; send files through /v1/uploads, batches in parts.",
+}
+
+
+def problem(
+    status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, extra: dict[str, Any] | None = None
+) -> JSONResponse:
+    """A problem+json answer."""
+    content = {
+        "type": f"urn:sdb:problem:{code}",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id.get(),
+    }
+    return JSONResponse(
+        content | (extra or {}), status_code=status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def from_service_error(error: ServiceError) -> JSONResponse:
+    """The answer to an error of the floor below."""
+    headers: dict[str, str] = {}
+    if error.kind == "unauthenticated":
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
+    if error.kind == "unavailable":
+        headers["Retry-After"] = "1"
+    if error.kind == "internal":
+        log.error("internal error", exc_info=error)
+    return problem(STATUS[error.kind], error.code, error.detail, headers=headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error of the application as a problem."""
+    app.add_exception_handler(ServiceError, _service)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _service(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    return from_service_error(error)
+
+
+def _validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = [{"at": ".".join(str(step) for step in fault["loc"]), "why": fault["msg"]} for fault in error.errors()]
+    detail = "; ".join(f"{fault['at']}: {fault['why']}" for fault in faults[:5])
+    return problem(422, "request_invalid", f"The request does not fit: {detail}.", extra={"errors": faults})
+
+
+def _framework(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    headers = dict(error.headers) if error.headers else None
+    code = _FRAMEWORK_CODES.get(status, f"http_{status}")
+    return problem(status, code, _FRAMEWORK_DETAILS.get(status, str(error.detail)), headers=headers)
+
+
+def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", exc_info=error)
+    return problem(500, "internal", "Something broke here; tell the operator the request_id.")

@@ -1,0 +1,1 @@
+"""The jobs domain: routes parse and answer, service decides, queries find."""

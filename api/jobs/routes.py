@@ -1,0 +1,89 @@
+"""`/v1/jobs`: wrap runs."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response, status
+from fastapi.responses import HTMLResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
+from api.idempotency import OnceDep
+from api.jobs import queries, schemas, service, streaming
+from api.jobs.report_page import report_html
+from api.paging import Page, PagingDep, page
+from sdb_service.errors import Malformed
+from sdb_service.tables import Job
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post("", status_code=status.HTTP_202_ACCEPTED)
+def create_job(
+    body: schemas.NewJob,
+    caller: CallerDep,
+    session: WriteSession,
+    runtime: RuntimeDep,
+    once: OnceDep,
+    response: Response,
+) -> schemas.Job:
+    job = once.answer(
+        session, body, lambda: schemas.Job.of(service.create(session, caller, body, runtime=runtime)), schemas.Job
+    )
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.get("")
+def list_jobs(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.Job]:
+    return page(session, queries.visible_jobs(caller), by=Job.id, paging=paging, shape=schemas.Job.of)
+
+
+@router.get("/{job_id}")
+def get_job(job_id: str, caller: CallerDep, session: ReadSession) -> schemas.Job:
+    return schemas.Job.of(queries.get_job(session, caller, job_id))
+
+
+@router.post("/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED)
+def cancel_job(job_id: str, caller: CallerDep, session: WriteSession) -> schemas.Job:
+    """A running job stops at its next step; ask for its state to see it end."""
+    return schemas.Job.of(service.cancel(session, caller, job_id))
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def job_events(
+    job_id: str,
+    caller: CallerDep,
+    runtime: RuntimeDep,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events `state`, `progress` and `metrics`, then `end`."""
+    async for event in streaming.story(runtime, caller, job_id, after=_event_number(last_event_id)):
+        yield event
+
+
+@router.get("/{job_id}/metrics")
+def job_metrics(job_id: str, caller: CallerDep, session: ReadSession) -> schemas.Metrics:
+    queries.get_job(session, caller, job_id)
+    return schemas.Metrics(points=[event.data for event in queries.metric_events(session, job_id)])
+
+
+@router.get("/{job_id}/report")
+@router.get("/{job_id}/report.json")
+def job_report(job_id: str, caller: CallerDep, session: ReadSession, runtime: RuntimeDep) -> dict[str, Any]:
+    """The evidence, in the published form `sdb-report/1`."""
+    return service.report_of(queries.get_job(session, caller, job_id), runtime=runtime)
+
+
+@router.get("/{job_id}/report.html", response_class=HTMLResponse)
+def job_report_page(job_id: str, caller: CallerDep, session: ReadSession, runtime: RuntimeDep) -> HTMLResponse:
+    job = queries.get_job(session, caller, job_id)
+    return HTMLResponse(report_html(job, service.report_of(job, runtime=runtime)))
+
+
+def _event_number(text: str | None) -> int:
+    if not text:
+        return 0
+    if not text.isdigit():
+        raise Malformed("event_id_invalid", "Last-Event-ID is the id of an event of this stream, a number.")
+    return int(text)

@@ -1,0 +1,97 @@
+"""The HTTP shapes of jobs."""
+
+import json
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field, field_validator
+
+from api.shapes import Body, Reason, reason_of
+from sdb_service.tables import Job as JobRow
+from sdb_service.tables import JobEvent
+
+Policy = Literal["sdb-hardened", "sdb", "nasty", "normal"]
+_CONFIG_BYTES = 16_384
+
+
+class Evaluation(Body):
+    """How much evidence to gather. `none` makes a box without a report."""
+
+    level: Literal["quick", "none"] = "quick"
+    seeds: int = Field(3, ge=1, le=20, description="Students trained per row of the table.")
+    student: str = Field("sdb:cnn", pattern=r"^(sdb|torchvision):[A-Za-z0-9_]+$", max_length=120)
+    epochs: int | None = Field(
+        None, ge=1, le=1000, description="Epochs of each student; the method's default where null."
+    )
+    compare: list[Literal["sdb", "nasty"]] = Field(
+        default=["sdb"], description="Policies wrapped beside this one for the same table."
+    )
+
+
+class NewJob(Body):
+    model_id: str
+    dataset_id: str
+    policy: Policy = "sdb-hardened"
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the policy; docs/method.md lists them."
+    )
+    evaluate: Evaluation = Field(default_factory=Evaluation)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @field_validator("config")
+    @classmethod
+    def _small(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if len(json.dumps(value)) > _CONFIG_BYTES:
+            raise ValueError(f"config is larger than {_CONFIG_BYTES} bytes")
+        return value
+
+
+class Job(BaseModel):
+    id: str
+    model_id: str
+    dataset_id: str
+    policy: str
+    config: dict[str, Any]
+    evaluate: dict[str, Any]
+    seed: int
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    cancelling: bool
+    attempt: int
+    progress: dict[str, Any] = Field(description='{"stage", "done", "total"}; empty before the first step.')
+    reason: Reason | None
+    box_id: str | None = Field(description="The box, once the job has succeeded.")
+    has_report: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: JobRow) -> Self:
+        derived = {
+            "reason": reason_of(row),
+            "box_id": row.box_id if row.state == "succeeded" else None,
+            "has_report": row.report_key is not None,
+            "cancelling": row.cancel_requested_at is not None and row.state == "running",
+        }
+        plain = {name: getattr(row, name) for name in cls.model_fields if name not in derived}
+        return cls.model_validate(plain | derived)
+
+
+class Event(BaseModel):
+    """One line of the event stream: kind `state`, `progress` or `metrics`."""
+
+    id: int
+    kind: str
+    attempt: int
+    at: datetime
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: JobEvent) -> Self:
+        return cls.model_validate(row, from_attributes=True)
+
+
+class Metrics(BaseModel):
+    """Loss curves so far: for each stage the steps and, by name, the values."""
+
+    points: list[dict[str, Any]] = Field(description='{"stage", "step", "values": {name: value}} in order.')

@@ -1,0 +1,1 @@
+"""The licenses domain: routes parse and answer, service decides, queries find."""

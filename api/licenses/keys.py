@@ -1,0 +1,76 @@
+"""Giving out a key: counted, unsealed and recorded in one transaction, or not at all."""
+
+import hashlib
+import json
+
+import numpy as np
+from safetensors.numpy import save
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from api.licenses import queries
+from api.licenses.validity import VALID, key_reason_code, refusal
+from sdb_service import clock
+from sdb_service.errors import not_found
+from sdb_service.identity import Caller
+from sdb_service.recording import record_act
+from sdb_service.runtime import Runtime
+from sdb_service.sealing import key_context, unseal
+from sdb_service.tables import Box, License, SealedKey
+
+
+def issue_key(session: Session, caller: Caller, license_id: str, *, runtime: Runtime) -> tuple[bytes, str]:
+    """The key file of the customer's own license and the id of its box.
+
+    Raises:
+        NotFound: no such license of this customer.
+        Forbidden: the license does not give out the key; the code says why.
+    """
+    found = queries.get_license(session, caller, license_id)
+    if found.customer_id != caller.account_id:
+        raise not_found("license", license_id)
+    _count_download(session, found)
+    box = session.get_one(Box, found.box_id)
+    content = key_file(session, box, runtime=runtime)
+    detail = {"box_id": box.id, "download": found.downloads}
+    record_act(session, caller, "license.key", found.id, owner=found.account_id, detail=detail)
+    return content, box.id
+
+
+def key_file(session: Session, box: Box, *, runtime: Runtime) -> bytes:
+    """A box's key as safetensors: `kappa` float32 [C, H, W] in normalised input space, and what belongs to it."""
+    row = session.execute(select(SealedKey).where(SealedKey.box_id == box.id)).scalar_one()
+    context = key_context(account_id=row.account_id, box_id=row.box_id, key_id=row.id, version=row.version)
+    opened = unseal(row.sealed, context=context, keys=runtime.keys)
+    kappa = np.frombuffer(opened.reveal(), dtype="<f4").reshape(row.shape)
+    metadata = {
+        "format": "sdb-key/1",
+        "lambda": repr(row.lam),
+        "mean": json.dumps(box.input["mean"]),
+        "std": json.dumps(box.input["std"]),
+        "shape": json.dumps(row.shape),
+        "box_id": box.id,
+        "sha256": hashlib.sha256(opened.reveal()).hexdigest(),
+    }
+    return save({"kappa": kappa}, metadata=metadata)
+
+
+def _count_download(session: Session, found: License) -> None:
+    # One statement, so that of two requests for the last download exactly one gets it.
+    statement = (
+        update(License)
+        .where(
+            License.id == found.id,
+            License.state == "active",
+            License.mode == "delivered",
+            or_(License.expires_at.is_(None), License.expires_at > clock.now()),
+            or_(License.max_downloads.is_(None), License.downloads < License.max_downloads),
+        )
+        .values(downloads=License.downloads + 1)
+        .returning(License.downloads)
+    )
+    counted = session.execute(statement).scalar_one_or_none()
+    session.refresh(found)
+    if counted is None:
+        reason = key_reason_code(found)
+        raise refusal("license_downloads_used_up" if reason == VALID else reason)

@@ -1,0 +1,58 @@
+"""`/v1/licenses`: who may have a box's knowledge, and the key itself."""
+
+from fastapi import APIRouter, Response, status
+
+from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
+from api.idempotency import OnceDep
+from api.licenses import keys, queries, schemas, service
+from api.paging import Page, PagingDep, page
+from sdb_service.tables import License
+
+router = APIRouter(prefix="/v1/licenses", tags=["licenses"])
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+def grant_license(body: schemas.NewLicense, caller: CallerDep, session: WriteSession, once: OnceDep) -> schemas.License:
+    return once.answer(session, body, lambda: schemas.License.of(service.grant(session, caller, body)), schemas.License)
+
+
+@router.get("")
+def list_licenses(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.License]:
+    return page(session, queries.visible_licenses(caller), by=License.id, paging=paging, shape=schemas.License.of)
+
+
+@router.get("/{license_id}")
+def get_license(license_id: str, caller: CallerDep, session: ReadSession) -> schemas.License:
+    """The license, and whether it is good now: `valid` and a stable `reason`."""
+    return schemas.License.of(queries.get_license(session, caller, license_id))
+
+
+@router.post("/{license_id}/suspend")
+def suspend_license(license_id: str, caller: CallerDep, session: WriteSession) -> schemas.License:
+    return schemas.License.of(service.suspend(session, caller, license_id))
+
+
+@router.post("/{license_id}/reinstate")
+def reinstate_license(license_id: str, caller: CallerDep, session: WriteSession) -> schemas.License:
+    return schemas.License.of(service.reinstate(session, caller, license_id))
+
+
+@router.post("/{license_id}/renew")
+def renew_license(license_id: str, body: schemas.Renewal, caller: CallerDep, session: WriteSession) -> schemas.License:
+    return schemas.License.of(service.renew(session, caller, license_id, expires_at=body.expires_at))
+
+
+@router.post("/{license_id}/revoke")
+def revoke_license(license_id: str, caller: CallerDep, session: WriteSession) -> schemas.License:
+    return schemas.License.of(service.revoke(session, caller, license_id))
+
+
+@router.get("/{license_id}/key", response_class=Response)
+def get_key(license_id: str, caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> Response:
+    """The key, for the customer of an active delivered license; the download is recorded in the same transaction."""
+    content, box_id = keys.issue_key(session, caller, license_id, runtime=runtime)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{box_id}.key.safetensors"',
+        "Cache-Control": "no-store",
+    }
+    return Response(content, media_type="application/octet-stream", headers=headers)

@@ -1,0 +1,56 @@
+"""The HTTP shapes of licenses."""
+
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.licenses.validity import reason_code
+from api.shapes import Body
+from sdb_service.tables import License as LicenseRow
+
+Mode = Literal["delivered", "hosted"]
+
+
+class NewLicense(Body):
+    box_id: str
+    customer_id: str
+    mode: Mode = Field(
+        "delivered", description="delivered: the customer may fetch the key. hosted: the key never leaves."
+    )
+    expires_at: AwareDatetime | None = None
+    max_downloads: int | None = Field(None, ge=1)
+    max_predictions: int | None = Field(None, ge=1)
+
+
+class Renewal(Body):
+    expires_at: AwareDatetime | None = Field(description="The new end; null means without end.")
+
+
+class License(BaseModel):
+    id: str
+    box_id: str
+    account_id: str = Field(description="The provider.")
+    customer_id: str
+    mode: Mode
+    state: Literal["active", "suspended", "expired", "revoked"]
+    valid: bool
+    reason: str = Field(
+        description="Stable code: license_valid, license_suspended, license_expired, license_revoked, ..."
+    )
+    expires_at: datetime | None
+    max_downloads: int | None
+    downloads: int
+    max_predictions: int | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: LicenseRow) -> Self:
+        reason = reason_code(row)
+        derived = {
+            "reason": reason,
+            "valid": reason == "license_valid",
+            "state": "expired" if reason == "license_expired" else row.state,
+        }
+        plain = {name: getattr(row, name) for name in cls.model_fields if name not in derived}
+        return cls.model_validate(plain | derived)

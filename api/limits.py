@@ -1,0 +1,59 @@
+"""Rate limits: a fixed window for each token, or for each address where there is none, told in headers."""
+
+import hashlib
+import time
+
+from limits import RateLimitItemPerMinute
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import from_service_error
+from sdb_service.errors import TooManyRequests
+from sdb_service.settings import Settings
+
+_FREE = ("/healthz", "/readyz", "/dashboard/static/")
+
+
+class RateLimit:
+    """Counts requests and refuses those over the limit with 429 and `Retry-After`."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self._item = RateLimitItemPerMinute(settings.requests_per_minute)
+        shared = settings.broker_url if settings.broker_url.startswith(("redis://", "rediss://")) else "memory://"
+        self._limiter = FixedWindowRateLimiter(storage_from_string(shared))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(_FREE):
+            await self.app(scope, receive, send)
+            return
+        who = _who(scope)
+        allowed = self._limiter.hit(self._item, who)
+        window = self._limiter.get_window_stats(self._item, who)
+        headers = {
+            "X-RateLimit-Limit": str(self._item.amount),
+            "X-RateLimit-Remaining": str(max(0, window.remaining)),
+            "X-RateLimit-Reset": str(int(window.reset_time)),
+        }
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        if allowed:
+            await self.app(scope, receive, send_with_headers)
+            return
+        wait = max(1, int(window.reset_time - time.time()) + 1)
+        error = TooManyRequests("rate_limited", f"Too many requests; wait {wait} s.", retry_after=wait)
+        await from_service_error(error)(scope, receive, send_with_headers)
+
+
+def _who(scope: Scope) -> str:
+    authorization = Headers(scope=scope).get("authorization")
+    if authorization:
+        return hashlib.sha256(authorization.encode()).hexdigest()
+    client = scope.get("client")
+    return client[0] if client else "unknown"

@@ -1,0 +1,1 @@
+"""The models domain: routes parse and answer, service decides, queries find."""

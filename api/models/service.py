@@ -1,0 +1,45 @@
+"""Deciding about models."""
+
+from sqlalchemy.orm import Session
+
+from api.deps import require_role
+from api.models import queries, schemas
+from api.uploads.queries import complete_upload
+from sdb_service import clock
+from sdb_service.broker import ring_after_commit
+from sdb_service.identity import Caller
+from sdb_service.ids import new_id
+from sdb_service.lifecycle import MODELS
+from sdb_service.recording import record_act
+from sdb_service.runtime import Runtime
+from sdb_service.tables import Model
+
+
+def create(session: Session, caller: Caller, wanted: schemas.NewModel, *, runtime: Runtime) -> Model:
+    """Register an uploaded checkpoint; a worker checks it before it is ready."""
+    require_role(caller, "provider")
+    upload = complete_upload(session, caller, wanted.upload_id)
+    model = Model(
+        id=new_id("mdl"),
+        account_id=upload.account_id,
+        created_at=clock.now(),
+        name=wanted.name,
+        upload_id=upload.id,
+        architecture=wanted.architecture,
+        num_classes=wanted.num_classes,
+        input=wanted.input.model_dump(),
+        class_names=wanted.class_names,
+        state=MODELS.waiting,
+    )
+    session.add(model)
+    session.flush()
+    record_act(session, caller, "model.create", model.id, owner=model.account_id)
+    ring_after_commit(session, runtime.celery, MODELS, model.id)
+    return model
+
+
+def delete(session: Session, caller: Caller, model_id: str) -> None:
+    """Take a model out of the lists; the boxes made from it stay."""
+    model = queries.get_model(session, caller, model_id)
+    model.deleted_at = clock.now()
+    record_act(session, caller, "model.delete", model.id, owner=model.account_id)

@@ -1,0 +1,37 @@
+"""HTTP shapes that several domains share."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Body(BaseModel):
+    """The root of request bodies: unknown fields are refused, so that a typing error is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reason(BaseModel):
+    """Why something was refused: a stable code, and a sentence that names the cure."""
+
+    code: str
+    detail: str
+
+
+class Checked(BaseModel):
+    """What models and datasets share: the worker opens the file before anybody may build on it."""
+
+    id: str
+    name: str
+    state: Literal["checking", "ready", "rejected"]
+    reason: Reason | None
+    summary: dict[str, Any] | None
+    created_at: datetime
+
+
+def reason_of(row: Any) -> dict[str, str] | None:
+    """The error columns of a claimable row as HTTP shows them."""
+    return {"code": row.error_code, "detail": row.error_detail} if row.error_code else None

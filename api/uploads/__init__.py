@@ -1,0 +1,1 @@
+"""The uploads domain: routes parse and answer, service decides, queries find."""

@@ -1,0 +1,73 @@
+"""The database: one transaction for a request or a task. `commit` stands in this file alone."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import Session
+
+_AFTER_COMMIT = "sdb_after_commit"
+
+
+class Database:
+    """An engine and the way to open a transaction on it."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._readers = self.engine.execution_options(sdb_read_only=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for reading alone: it never waits for a writer, and what it changes is rolled back."""
+        with Session(self._readers, expire_on_commit=False) as session:
+            yield session  # closing rolls back; what was loaded stays readable
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed when the block ends and rolled back when it raises.
+
+        What was left with `after_commit` runs afterwards, in order, outside the transaction.
+        """
+        with Session(self.engine, expire_on_commit=False) as session:
+            try:
+                yield session
+                session.commit()
+            except BaseException:
+                session.rollback()
+                raise
+            waiting = session.info.pop(_AFTER_COMMIT, [])
+        for call in waiting:
+            call()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def after_commit(session: Session, call: Callable[[], None]) -> None:
+    """Run `call` once the session's transaction is committed, and never if it is not.
+
+    An explicit list: SQLAlchemy's own `after_commit` event also fires when a savepoint is released.
+    """
+    session.info.setdefault(_AFTER_COMMIT, []).append(call)
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30}, pool_size=20, max_overflow=20)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not open transactions of its own
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Any) -> None:
+    # A read that later wants to write would fail at once with "database is locked" under plain BEGIN.
+    reads_only = connection.get_execution_options().get("sdb_read_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

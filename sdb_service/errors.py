@@ -1,0 +1,90 @@
+"""What can go wrong, by kind: one sentence that tells the cure, one stable code for machines, never an HTTP number."""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """The root: `detail` is for people and names the cure, `code` is for machines and never changes."""
+
+    kind: ClassVar[str] = "internal"
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Unauthenticated(ServiceError):
+    kind = "unauthenticated"
+
+
+class Forbidden(ServiceError):
+    kind = "forbidden"
+
+
+class NotFound(ServiceError):
+    kind = "not_found"
+
+
+class Conflict(ServiceError):
+    kind = "conflict"
+
+
+class Invalid(ServiceError):
+    kind = "invalid"
+
+
+class Malformed(ServiceError):
+    kind = "malformed"
+
+
+class TooLarge(ServiceError):
+    kind = "too_large"
+
+
+class UnsupportedMedia(ServiceError):
+    kind = "unsupported_media"
+
+
+class TooManyRequests(ServiceError):
+    kind = "too_many"
+
+    def __init__(self, code: str, detail: str, *, retry_after: int) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
+class Unavailable(ServiceError):
+    kind = "unavailable"
+
+
+class Gone(ServiceError):
+    kind = "gone"
+
+
+class LostLease(ServiceError):
+    """A later attempt owns the row: this writer must stop and publish nothing."""
+
+    kind = "conflict"
+
+    def __init__(self, what: str) -> None:
+        super().__init__("lease_lost", f"Another attempt now owns {what}; this one has stopped.")
+
+
+class SealBroken(ServiceError):
+    """A sealed value does not open: wrong key-encryption key, wrong context or changed bytes; one message for all."""
+
+    kind = "internal"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "seal_broken",
+            "A sealed key could not be opened; check that the key-encryption key is the one it was sealed with.",
+        )
+
+
+def not_found(what: str, object_id: str) -> NotFound:
+    """The one answer for what is missing and for what belongs to somebody else."""
+    return NotFound(
+        f"{what}_not_found", f"There is no {what} {object_id!r} among those you may see; list yours to find its id."
+    )

@@ -1,0 +1,126 @@
+"""Accounts and their ways in, as both the API and the operator's command line need them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from sdb_service import clock, credentials
+from sdb_service.errors import Conflict, Unauthenticated
+from sdb_service.ids import new_id
+from sdb_service.secret import Secret
+from sdb_service.tables import Account, DashboardSession, LoginLink, Token
+
+Role = Literal["admin", "provider", "customer"]
+
+LINK_SECONDS = 15 * 60
+SESSION_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: the account, its role, and the address the request came from."""
+
+    account_id: str
+    role: str
+    name: str
+    address: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+def create_account(session: Session, name: str, *, role: Role) -> Account:
+    """Open an account. Raises `Conflict` where the name is taken."""
+    if session.execute(select(Account.id).where(Account.name == name)).first():
+        raise Conflict("account_name_taken", f"There is an account named {name!r} already; choose another name.")
+    account = Account(id=new_id("acc"), name=name, role=role)
+    session.add(account)
+    session.flush()
+    return account
+
+
+def issue_token(
+    session: Session, account_id: str, *, name: str, key: Secret, expires_at: datetime | None = None
+) -> tuple[Token, Secret]:
+    """A new token for programs; its text is returned here and never again."""
+    fresh = credentials.make("sdb", key=key)
+    token = Token(
+        id=new_id("tok"),
+        account_id=account_id,
+        name=name,
+        prefix=fresh.prefix,
+        digest=fresh.digest,
+        created_at=clock.now(),
+        expires_at=expires_at,
+    )
+    session.add(token)
+    session.flush()
+    return token, fresh.text
+
+
+def caller_of_token(session: Session, text: str, *, key: Secret) -> Caller:
+    """Whose token this is. Raises `Unauthenticated` where it is unknown, expired or revoked."""
+    credentials.require_well_formed(text, "sdb")
+    digest = credentials.digest_of(text, key=key)
+    statement = select(Account, Token).join(Token, Token.account_id == Account.id).where(Token.digest == digest)
+    found = session.execute(statement).one_or_none()
+    if found is None or found[1].revoked_at is not None or found[0].closed_at is not None:
+        raise Unauthenticated("token_invalid", "The token is unknown or revoked; ask for a new one.")
+    if found[1].expires_at is not None and found[1].expires_at <= clock.now():
+        raise Unauthenticated("token_expired", "The token has expired; ask for a new one.")
+    return Caller(found[0].id, found[0].role, found[0].name)
+
+
+def make_login_link(session: Session, account_id: str, *, key: Secret) -> Secret:
+    """A one-time way into the dashboard, good for 15 minutes."""
+    fresh = credentials.make("link", key=key)
+    session.add(
+        LoginLink(id=new_id("lnk"), account_id=account_id, digest=fresh.digest, expires_at=clock.after(LINK_SECONDS))
+    )
+    session.flush()
+    return fresh.text
+
+
+def use_login_link(session: Session, text: str, *, key: Secret) -> tuple[DashboardSession, Secret]:
+    """Turn a one-time link into a session. Raises `Unauthenticated` where it is unknown, used or too old."""
+    digest = credentials.digest_of(text, key=key)
+    statement = (
+        update(LoginLink)
+        .where(LoginLink.digest == digest, LoginLink.used_at.is_(None), LoginLink.expires_at > clock.now())
+        .values(used_at=clock.now())
+        .returning(LoginLink.account_id)
+    )
+    account_id = session.execute(statement).scalar_one_or_none()
+    if account_id is None:
+        raise Unauthenticated(
+            "link_invalid", "This link was used already or is too old; ask for a new one with: sdb admin login-link."
+        )
+    fresh, csrf = credentials.make("ses", key=key), credentials.make("csrf", key=key)
+    opened = DashboardSession(
+        id=new_id("ses"),
+        account_id=account_id,
+        digest=fresh.digest,
+        csrf=csrf.digest,
+        expires_at=clock.after(SESSION_SECONDS),
+    )
+    session.add(opened)
+    session.flush()
+    return opened, fresh.text
+
+
+def caller_of_session(session: Session, text: str, *, key: Secret) -> tuple[Caller, DashboardSession]:
+    """Whose dashboard session this is. Raises `Unauthenticated` where it is unknown or over."""
+    digest = credentials.digest_of(text, key=key)
+    statement = (
+        select(Account, DashboardSession)
+        .join(DashboardSession, DashboardSession.account_id == Account.id)
+        .where(DashboardSession.digest == digest, DashboardSession.expires_at > clock.now())
+    )
+    found = session.execute(statement).one_or_none()
+    if found is None or found[0].closed_at is not None:
+        raise Unauthenticated("session_over", "You are not signed in, or the session is over; sign in with a new link.")
+    return Caller(found[0].id, found[0].role, found[0].name), found[1]

@@ -1,0 +1,43 @@
+"""Who works on what: the row is the truth, a message is only a doorbell.
+
+A row waits, is claimed by one worker for the length of a lease, and ends. Each claim raises `attempt`; every later
+write carries the attempt as a fence, so that a writer who lost its lease is refused. All changes are one statement.
+"""
+
+from sdb_service.lifecycle.claims import (
+    DATASETS,
+    JOBS,
+    KINDS,
+    MODELS,
+    Claim,
+    Kind,
+    claim,
+    extend,
+    fail,
+    release,
+    succeed,
+)
+from sdb_service.lifecycle.jobs import cancel, cancel_now, note_progress, publish_box, remember_state, tell
+from sdb_service.lifecycle.sweeping import Swept, sweep
+
+__all__ = [
+    "DATASETS",
+    "JOBS",
+    "KINDS",
+    "MODELS",
+    "Claim",
+    "Kind",
+    "Swept",
+    "cancel",
+    "cancel_now",
+    "claim",
+    "extend",
+    "fail",
+    "note_progress",
+    "publish_box",
+    "release",
+    "remember_state",
+    "succeed",
+    "sweep",
+    "tell",
+]

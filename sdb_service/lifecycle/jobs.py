@@ -1,0 +1,60 @@
+"""What happens to a job between its claim and its end: progress, resumable state, cancel, and the box it makes."""
+
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from sdb_service import clock
+from sdb_service.lifecycle.claims import JOBS, Claim, fence, succeed
+from sdb_service.tables import Box, Job, JobEvent
+
+
+def note_progress(session: Session, held: Claim, progress: dict[str, Any]) -> None:
+    """Show how far the job is: `{"stage", "done", "total"}`."""
+    fence(session, held, progress=progress)
+    tell(session, held, "progress", progress)
+
+
+def tell(session: Session, held: Claim, kind: str, data: dict[str, Any]) -> None:
+    """Add a line to the job's event stream; the fence is checked by the write that comes with it."""
+    session.add(JobEvent(job_id=held.id, attempt=held.attempt, kind=kind, data=data))
+
+
+def remember_state(session: Session, held: Claim, resume: dict[str, str]) -> None:
+    """Record where the files lie from which a later attempt resumes: `{name: storage key}`."""
+    fence(session, held, resume=resume)
+
+
+def publish_box(session: Session, held: Claim, box: Box, *, report_key: str | None) -> None:
+    """End the job and let its box appear, in one transaction: there is no box without a finished job."""
+    succeed(session, held, report_key=report_key)
+    session.add(box)
+    session.flush()
+
+
+def cancel(session: Session, job_id: str) -> bool:
+    """Ask a job to stop. A waiting one ends at once; a running one is stopped by its worker. False if it is over."""
+    waiting = (
+        update(Job)
+        .where(Job.id == job_id, Job.state == JOBS.waiting)
+        .values(state="cancelled", cancel_requested_at=clock.now(), finished_at=clock.now())
+        .returning(Job.attempt)
+    )
+    attempt = session.execute(waiting).scalar_one_or_none()
+    if attempt is not None:
+        session.add(JobEvent(job_id=job_id, attempt=attempt, kind="state", data={"state": "cancelled"}))
+        return True
+    running = (
+        update(Job)
+        .where(Job.id == job_id, Job.state == JOBS.working)
+        .values(cancel_requested_at=clock.now())
+        .returning(Job.id)
+    )
+    return session.execute(running).scalar_one_or_none() is not None
+
+
+def cancel_now(session: Session, held: Claim) -> None:
+    """End a running job as cancelled, by the worker that owns it."""
+    fence(session, held, state="cancelled", owner=None, lease_expires_at=None, finished_at=clock.now())
+    tell(session, held, "state", {"state": "cancelled"})

@@ -1,0 +1,15 @@
+"""Files by key: a local folder or an S3 bucket behind the same interface."""
+
+from sdb_service.settings import Settings
+from sdb_service.storage.base import Storage
+from sdb_service.storage.local import LocalStorage
+from sdb_service.storage.s3 import S3Storage
+
+__all__ = ["LocalStorage", "S3Storage", "Storage", "open_storage"]
+
+
+def open_storage(settings: Settings) -> Storage:
+    """The storage that the settings name."""
+    if settings.s3_bucket:
+        return S3Storage(settings)
+    return LocalStorage(settings.data_dir / "files")

@@ -1,0 +1,35 @@
+"""The SQL tables, a file per domain. `metadata` is what the migrations must add up to."""
+
+from sdb_service.tables.accounts import Account, DashboardSession, LoginLink, Token
+from sdb_service.tables.audit import AuditEvent, AuditHead
+from sdb_service.tables.base import Base
+from sdb_service.tables.boxes import Box, SealedKey
+from sdb_service.tables.datasets import Dataset
+from sdb_service.tables.idempotency import IdempotentAnswer
+from sdb_service.tables.jobs import Job, JobEvent
+from sdb_service.tables.licenses import License
+from sdb_service.tables.models import Model
+from sdb_service.tables.uploads import Upload, UploadPart
+
+metadata = Base.metadata
+
+__all__ = [
+    "Account",
+    "AuditEvent",
+    "AuditHead",
+    "Base",
+    "Box",
+    "DashboardSession",
+    "Dataset",
+    "IdempotentAnswer",
+    "Job",
+    "JobEvent",
+    "License",
+    "LoginLink",
+    "Model",
+    "SealedKey",
+    "Token",
+    "Upload",
+    "UploadPart",
+    "metadata",
+]

@@ -1,0 +1,42 @@
+"""Jobs and what happened in them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sdb_service import clock
+from sdb_service.tables.base import Base, Claimable, Owned
+
+
+class Job(Owned, Claimable, Base):
+    __tablename__ = "jobs"
+
+    model_id: Mapped[str] = mapped_column(ForeignKey("models.id"))
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"))
+    box_id: Mapped[str] = mapped_column(String(40), unique=True)
+    policy: Mapped[str] = mapped_column(String(32))
+    config: Mapped[dict[str, Any]]
+    evaluate: Mapped[dict[str, Any]]
+    seed: Mapped[int]
+    progress: Mapped[dict[str, Any]]
+    resume: Mapped[dict[str, Any]]
+    report_key: Mapped[str | None] = mapped_column(String(255))
+    cancel_requested_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class JobEvent(Base):
+    """One line of a job's story; its id is the event stream's `Last-Event-ID`."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_job_id_id", "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    data: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(default=clock.now)
