@@ -31,10 +31,7 @@ def fit(
     smoothing: float = 0.0,
 ) -> History:
     """Teach `net` the images' labels with cross entropy; `smoothing` > 0 smooths them."""
-
-    def objective(batch: Batch) -> dict[str, Tensor]:
-        return {"loss": F.cross_entropy(net(batch.x).float(), batch.labels, label_smoothing=smoothing)}
-
+    objective = label_objective(net, smoothing=smoothing)
     return train(net, objective, images, normalisation=normalisation, settings=settings, run=run)
 
 
@@ -56,6 +53,15 @@ def distill(
     answers = teacher_answers(teacher.to(run.device), images, normalisation=normalisation, settings=settings, key=key)
     objective = soft_objective(student, answers, settings=settings)
     return train(student, objective, images, normalisation=normalisation, settings=settings, run=run)
+
+
+def label_objective(net: nn.Module, *, smoothing: float) -> Objective:
+    """CE with the (smoothed) labels."""
+
+    def objective(batch: Batch) -> dict[str, Tensor]:
+        return {"loss": F.cross_entropy(net(batch.x).float(), batch.labels, label_smoothing=smoothing)}
+
+    return objective
 
 
 def soft_objective(student: nn.Module, answers: Answers, *, settings: StudentSettings) -> Objective:

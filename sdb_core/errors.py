@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - an error is named by what went wrong, as it reads in a raise
 """What can go wrong in the method, one class per stable code.
 
 CoreError

@@ -24,6 +24,16 @@ class Normalisation:
         """Make one of any two sequences."""
         return Normalisation(mean=tuple(mean), std=tuple(std))
 
+    @staticmethod
+    def measured(images: Tensor) -> "Normalisation":
+        """The mean and deviation of each channel of uint8 `images` [N, C, H, W], to four digits."""
+        channels = images.permute(1, 0, 2, 3).flatten(1).float().div(255.0)  # [C, N * H * W]
+        std, mean = torch.std_mean(channels, dim=1)
+        return Normalisation(
+            tuple(round(value, 4) for value in mean.tolist()),
+            tuple(round(max(value, 1e-3), 4) for value in std.tolist()),
+        )
+
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 [B, C, H, W] -> float32 [B, C, H, W] on the same device."""
         shift = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
