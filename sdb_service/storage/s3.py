@@ -71,7 +71,8 @@ class S3Storage:
         return True
 
     def keys(self, prefix: str) -> list[str]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{prefix.rstrip('/')}/")
+        folder = f"{prefix.rstrip('/')}/" if prefix else ""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
 
     def delete(self, key: str) -> None:
