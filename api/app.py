@@ -12,6 +12,8 @@ from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
 from api.boxes.sessions import Sessions
+from api.dashboard.frame import DashboardFrame
+from api.dashboard.routes import router as dashboard
 from api.datasets.routes import router as datasets
 from api.errors import install_error_handlers
 from api.jobs.routes import router as jobs
@@ -41,17 +43,17 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     app.state.sessions = Sessions(runtime.storage, capacity=runtime.settings.session_cache_bytes)
     install_error_handlers(app)
-    for router in (health.router, accounts, uploads, models, datasets, jobs, boxes, licenses, audit):
+    for router in (health.router, accounts, uploads, models, datasets, jobs, boxes, licenses, audit, dashboard):
         app.include_router(router)
     app.add_middleware(RateLimit, settings=runtime.settings)
     return app
 
 
 class _Application(FastAPI):
-    """The framework's size limit stands outside all added middleware, and these two must stand outside of it."""
+    """The framework's size limit stands outside all added middleware, and these three must stand outside of it."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return RequestLog(ProblemForTooLarge(super().build_middleware_stack()))
+        return RequestLog(DashboardFrame(ProblemForTooLarge(super().build_middleware_stack())))
 
 
 @asynccontextmanager

@@ -45,7 +45,7 @@ def key_file(session: Session, box: Box, *, runtime: Runtime) -> bytes:
     kappa = np.frombuffer(opened.reveal(), dtype="<f4").reshape(row.shape)
     metadata = {
         "format": "sdb-key/1",
-        "lambda": repr(row.lam),
+        "lambda": repr(box.lam),
         "mean": json.dumps(box.input["mean"]),
         "std": json.dumps(box.input["std"]),
         "shape": json.dumps(row.shape),

@@ -15,9 +15,18 @@ from sdb_service.lifecycle.claims import (
     extend,
     fail,
     release,
+    retry,
     succeed,
 )
-from sdb_service.lifecycle.jobs import cancel, cancel_now, note_progress, publish_box, remember_state, tell
+from sdb_service.lifecycle.jobs import (
+    cancel,
+    cancel_now,
+    cancel_requested,
+    note_progress,
+    publish_box,
+    remember_state,
+    tell,
+)
 from sdb_service.lifecycle.sweeping import Swept, sweep
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
     "Swept",
     "cancel",
     "cancel_now",
+    "cancel_requested",
     "claim",
     "extend",
     "fail",
@@ -37,6 +47,7 @@ __all__ = [
     "publish_box",
     "release",
     "remember_state",
+    "retry",
     "succeed",
     "sweep",
     "tell",

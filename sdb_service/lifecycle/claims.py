@@ -98,6 +98,12 @@ def release(session: Session, held: Claim) -> None:
     _tell_state(session, held, held.kind.waiting)
 
 
+def retry(session: Session, held: Claim) -> None:
+    """Give the row back after a child died; the attempt counts."""
+    fence(session, held, state=held.kind.waiting, owner=None, lease_expires_at=None)
+    _tell_state(session, held, held.kind.waiting)
+
+
 def fence(session: Session, held: Claim, **values: Any) -> None:
     """Change the row in one statement, if this attempt still owns it.
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
@@ -52,6 +52,13 @@ def cancel(session: Session, job_id: str) -> bool:
         .returning(Job.id)
     )
     return session.execute(running).scalar_one_or_none() is not None
+
+
+def cancel_requested(session: Session, held: Claim) -> bool:
+    """Whether somebody asked this job to stop. Checks of models and datasets are too short to be asked."""
+    if held.kind is not JOBS:
+        return False
+    return session.execute(select(Job.cancel_requested_at).where(Job.id == held.id)).scalar_one_or_none() is not None
 
 
 def cancel_now(session: Session, held: Claim) -> None:

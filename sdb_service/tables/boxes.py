@@ -21,6 +21,7 @@ class Box(Owned, Base):
     num_classes: Mapped[int]
     class_names: Mapped[list[Any] | None]
     input: Mapped[dict[str, Any]]
+    lam: Mapped[float]
     onnx_key: Mapped[str] = mapped_column(String(255))
     onnx_sha256: Mapped[str] = mapped_column(String(64))
     onnx_bytes: Mapped[int] = mapped_column(BigInteger)
@@ -42,7 +43,6 @@ class SealedKey(Base):
     account_id: Mapped[str] = mapped_column(String(40), index=True)
     box_id: Mapped[str] = mapped_column(String(40), unique=True)
     version: Mapped[int]
-    lam: Mapped[float]
     shape: Mapped[list[Any]]
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -1,0 +1,100 @@
+"""Pages of boxes: evidence, publication, licenses."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
+
+from api.boxes import queries, schemas, service
+from api.dashboard import evidence
+from api.dashboard import queries as shown
+from api.dashboard.rendering import back_to, page
+from api.dashboard.viewing import ActorDep, Viewer, ViewerDep
+from api.deps import ReadSession, RuntimeDep, WriteSession
+from api.jobs.queries import get_job
+from api.licenses import schemas as license_schemas
+from api.licenses import service as license_service
+from api.paging import PagingDep
+from api.paging import page as page_of
+from sdb_service.errors import Invalid
+from sdb_service.runtime import Runtime
+from sdb_service.tables import Box
+
+router = APIRouter(prefix="/dashboard/boxes", include_in_schema=False)
+
+
+@router.get("")
+def list_boxes(viewer: ViewerDep, session: ReadSession, paging: PagingDep, runtime: RuntimeDep) -> HTMLResponse:
+    found = page_of(session, queries.own_boxes(viewer.caller), by=Box.id, paging=paging, shape=schemas.Box.of)
+    return page("boxes.html", viewer, boxes=found, url=runtime.settings.public_url)
+
+
+@router.get("/{box_id}")
+def show_box(box_id: str, viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, done: str = "") -> HTMLResponse:
+    """All of it for its owner; for a licensed customer what the license gives."""
+    box = queries.get_box_of_party(session, viewer.caller, box_id)
+    if viewer.caller.is_admin or viewer.caller.account_id == box.account_id:
+        return page("box.html", viewer, done=done, **_owners_view(session, viewer, box, runtime))
+    held = shown.licenses_of_box(session, viewer.caller, box.id)
+    licenses = [license_schemas.License.of(row) for row in held]
+    told = schemas.PublicBox.of(box)
+    return page("licensed_box.html", viewer, box=told, licenses=licenses, url=runtime.settings.public_url)
+
+
+def _owners_view(session: Session, viewer: Viewer, box: Box, runtime: Runtime) -> dict[str, Any]:
+    report = evidence.read(get_job(session, viewer.caller, box.job_id), runtime=runtime)
+    licenses = shown.licenses_of_box(session, viewer.caller, box.id)
+    return {
+        "box": schemas.Box.of(box),
+        "report": report,
+        "charts": evidence.charts(report, box.class_names) if report else None,
+        "licenses": [license_schemas.License.of(row) for row in licenses],
+        "names": shown.account_names(session, viewer.caller, [row.customer_id for row in licenses]),
+        "customers": shown.customers(session, viewer.caller),
+        "url": runtime.settings.public_url,
+    }
+
+
+@router.post("/{box_id}/publish")
+def publish_box(
+    box_id: str,
+    actor: ActorDep,
+    session: WriteSession,
+    outputs: Annotated[list[schemas.Output] | None, Form()] = None,
+    top_k: Annotated[int, Form(ge=1, le=1000)] = 5,
+) -> RedirectResponse:
+    if not outputs:
+        raise Invalid("outputs_missing", "Choose at least one output that the public may ask for.")
+    service.publish(session, actor.caller, box_id, schemas.Publication(outputs=outputs, top_k=top_k))
+    return back_to(f"/dashboard/boxes/{box_id}", done="published")
+
+
+@router.post("/{box_id}/unpublish")
+def unpublish_box(box_id: str, actor: ActorDep, session: WriteSession) -> RedirectResponse:
+    service.unpublish(session, actor.caller, box_id)
+    return back_to(f"/dashboard/boxes/{box_id}", done="unpublished")
+
+
+@router.post("/{box_id}/licenses")
+def grant_license(
+    box_id: str,
+    actor: ActorDep,
+    session: WriteSession,
+    customer_id: Annotated[str, Form(min_length=1, max_length=40)],
+    mode: Annotated[license_schemas.Mode, Form()] = "delivered",
+    until: Annotated[date | None, Form()] = None,
+    max_downloads: Annotated[int | None, Form(ge=1)] = None,
+) -> RedirectResponse:
+    """`until` is the last day of the license, counted in UTC."""
+    wanted = license_schemas.NewLicense(
+        box_id=box_id,
+        customer_id=customer_id.strip(),
+        mode=mode,
+        expires_at=datetime.combine(until, time.max, UTC) if until else None,
+        max_downloads=max_downloads,
+        max_predictions=None,
+    )
+    license_service.grant(session, actor.caller, wanted)
+    return back_to(f"/dashboard/boxes/{box_id}", done="granted")

@@ -1,0 +1,75 @@
+"""Pages of jobs: the list, one job live, its report."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.dashboard import queries as shown
+from api.dashboard.curves import curves
+from api.dashboard.rendering import back_to, page
+from api.dashboard.viewing import ActorDep, ViewerDep
+from api.deps import ReadSession, RuntimeDep, WriteSession
+from api.jobs import queries, schemas, service, streaming
+from api.jobs.report_page import report_html
+from api.paging import PagingDep
+from api.paging import page as page_of
+from sdb_service.tables import Job
+
+router = APIRouter(prefix="/dashboard/jobs", include_in_schema=False)
+
+
+def get_job(job_id: str, viewer: ViewerDep, session: ReadSession) -> Job:
+    return queries.get_job(session, viewer.caller, job_id)
+
+
+JobDep = Annotated[Job, Depends(get_job)]
+
+
+@router.get("")
+def list_jobs(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, paging: PagingDep) -> HTMLResponse:
+    found = page_of(session, queries.visible_jobs(viewer.caller), by=Job.id, paging=paging, shape=schemas.Job.of)
+    names = shown.source_names(session, viewer.caller, found.data)
+    return page("jobs.html", viewer, jobs=found, names=names, url=runtime.settings.public_url)
+
+
+@router.get("/{job_id}")
+def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, done: str = "") -> HTMLResponse:
+    told = schemas.Job.of(job)
+    events = queries.metric_events(session, job.id)
+    drawn = {"after": events[-1].id if events else 0, "stages": curves(events), "over": job.state in queries.OVER}
+    names = shown.source_names(session, viewer.caller, [told])
+    return page("job.html", viewer, done=done, job=told, names=names, drawn=drawn)
+
+
+@router.post("/{job_id}/cancel")
+def cancel_job(job_id: str, actor: ActorDep, session: WriteSession) -> RedirectResponse:
+    service.cancel(session, actor.caller, job_id)
+    return back_to(f"/dashboard/jobs/{job_id}", done="cancelled")
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def job_events(
+    job: JobDep,
+    viewer: ViewerDep,
+    runtime: RuntimeDep,
+    after: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[str, Header(pattern=r"^\d{0,18}$", alias="Last-Event-ID")] = "",
+) -> AsyncIterator[ServerSentEvent]:
+    """The job's story from `after`, or from where a broken stream left off."""
+    async for event in streaming.story(runtime, viewer.caller, job.id, after=int(last_event_id or after)):
+        yield event
+
+
+@router.get("/{job_id}/report")
+def show_report(job: JobDep, runtime: RuntimeDep) -> HTMLResponse:
+    return HTMLResponse(report_html(job, service.report_of(job, runtime=runtime)))
+
+
+@router.get("/{job_id}/report.json")
+def get_report(job: JobDep, runtime: RuntimeDep) -> JSONResponse:
+    report: dict[str, Any] = service.report_of(job, runtime=runtime)
+    headers = {"Content-Disposition": f'attachment; filename="{job.id}.report.json"'}
+    return JSONResponse(report, headers=headers)

@@ -1,0 +1,30 @@
+"""Turning a template and what it shows into an answer."""
+
+from typing import Any
+
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from api.dashboard.viewing import Viewer
+from api.templating import environment
+
+_DONE = {
+    "published": "Published: anybody may now ask this box for the chosen outputs.",
+    "unpublished": "Unpublished: only you and licensed customers can ask this box.",
+    "granted": "License granted.",
+    "suspended": "License suspended; it can be reinstated.",
+    "reinstated": "License reinstated.",
+    "revoked": "License revoked for good.",
+    "cancelled": "Cancel requested; a running job stops at its next step.",
+}
+
+
+def page(template: str, viewer: Viewer | None, *, status: int = 200, done: str = "", **shown: Any) -> HTMLResponse:
+    """A page of the dashboard. `done` names what a form just did; unknown names show nothing."""
+    notice = _DONE.get(done)
+    text = environment.get_template(template).render(viewer=viewer, notice=notice, **shown)
+    return HTMLResponse(text, status_code=status)
+
+
+def back_to(address: str, *, done: str = "") -> RedirectResponse:
+    """After a form: the page again, by GET, so that a reload does not send the form twice."""
+    return RedirectResponse(f"{address}?done={done}" if done else address, status_code=303)

@@ -1,0 +1,10 @@
+"""All pages under `/dashboard`, in the order in which addresses are matched."""
+
+from fastapi import APIRouter
+
+from api.dashboard import assets, boxes, jobs, licenses, lists, overview, signin
+
+router = APIRouter()
+for part in (assets, signin, overview, jobs, boxes, licenses, lists):
+    router.include_router(part.router)
+router.include_router(overview.rest)

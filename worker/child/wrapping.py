@@ -1,0 +1,127 @@
+"""A wrap job from opened inputs to artifacts; what an earlier attempt finished is not done again."""
+
+import dataclasses
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sdb_core.checkpoints import load_weights, save_weights
+from sdb_core.datasets import Splits
+from sdb_core.errors import KeyShapeMismatch
+from sdb_core.files import write_atomically
+from sdb_core.keys import Key
+from sdb_core.nets import Architecture
+from sdb_core.observer import Observer
+from sdb_core.report import make_report
+from sdb_core.settings import EvaluationSettings, StudentSettings, WrapSettings
+from sdb_core.subject import Subject
+from sdb_core.training import History, Run
+from sdb_core.wrapping import wrap
+from worker.child.export import export
+from worker.child.opening import architecture_of, device_of, open_images, open_model
+from worker.protocol import ARTIFACTS, BOX_CHECKPOINT, BOX_ONNX, REPORT, STATE
+
+_WRAP_STATE = "wrap.pt"
+_HISTORY = "history.json"
+
+
+def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, observer: Observer) -> dict[str, Any]:
+    """Wrap, export and evaluate; answer lambda and the export's largest difference.
+
+    Raises every error of the method (`sdb_core.errors`), each with its code and cure.
+    """
+    settings = _wrap_settings(spec)
+    evaluation = _evaluation_settings(spec)
+    architecture = architecture_of(spec["model"])
+    splits = open_images(spec["dataset"], inputs)
+    splits.check_fits(architecture)
+    original = open_model(spec["model"], inputs)
+    key = _key(kappa, architecture, spec["model"]["input"], lam=settings.lam)
+    shutil.copytree(inputs / STATE, outputs / STATE, dirs_exist_ok=True)
+    run = Run(
+        stage="wrap",
+        seed=spec["seed"],
+        device=device_of(spec["limits"]["device"]),
+        observer=observer,
+        state_path=outputs / STATE / _WRAP_STATE,
+    )
+    started = time.monotonic()
+    box, history = _wrapped(original, splits, key, spec["policy"], settings, architecture=architecture, run=run)
+    subject = Subject(
+        original=original,
+        box=box,
+        key=key,
+        splits=splits,
+        architecture=architecture,
+        policy=spec["policy"],
+        settings=settings,
+        seed=spec["seed"],
+        history=history,
+        model_sha256=spec["model"]["sha256"],
+        wrap_seconds=time.monotonic() - started,
+    )
+    return _finish(subject, evaluation, run=run, outputs=outputs)
+
+
+def _wrapped(
+    original: nn.Module,
+    splits: Splits,
+    key: Key,
+    policy: str,
+    settings: WrapSettings,
+    *,
+    architecture: Architecture,
+    run: Run,
+) -> tuple[nn.Module, History]:
+    """The box's net: from an earlier attempt's finished wrap, or wrapped now."""
+    assert run.state_path is not None
+    weights, curves = run.state_path.with_name(BOX_CHECKPOINT), run.state_path.with_name(_HISTORY)
+    if weights.is_file() and curves.is_file():
+        net = architecture.build()
+        load_weights(weights, net)
+        return net.to(run.device).eval().requires_grad_(False), json.loads(curves.read_bytes())
+    result = wrap(original, splits.train, key, policy=policy, settings=settings, architecture=architecture, run=run)
+    save_weights(result.net, weights)
+    write_atomically(curves, json.dumps(result.history).encode())
+    run.observer.checkpoint(weights)
+    run.observer.checkpoint(curves)
+    return result.net, result.history
+
+
+def _finish(subject: Subject, evaluation: EvaluationSettings, *, run: Run, outputs: Path) -> dict[str, Any]:
+    artifacts = outputs / ARTIFACTS
+    save_weights(subject.box, artifacts / BOX_CHECKPOINT)
+    exported = subject.architecture.build()
+    load_weights(artifacts / BOX_CHECKPOINT, exported)
+    difference = export(exported, subject.architecture, artifacts / BOX_ONNX)
+    if evaluation.level != "none":
+        quiet = dataclasses.replace(run, stage="evaluate", state_path=None)
+        report = make_report(subject, settings=evaluation, run=quiet, state_folder=outputs / STATE)
+        write_atomically(artifacts / REPORT, json.dumps(report).encode())
+    return {"lam": subject.key.lam, "onnx_max_difference": difference}
+
+
+def _wrap_settings(spec: dict[str, Any]) -> WrapSettings:
+    checkpointing = {"checkpoint_seconds": spec["checkpoint_seconds"]}
+    return WrapSettings.for_policy(spec["policy"], {**checkpointing, **spec["config"]})
+
+
+def _evaluation_settings(spec: dict[str, Any]) -> EvaluationSettings:
+    asked = dict(spec["evaluate"])
+    epochs = asked.pop("epochs", None)
+    students = StudentSettings() if epochs is None else StudentSettings(epochs=epochs)
+    return EvaluationSettings.from_dict({**asked, "student_settings": students.to_dict()})
+
+
+def _key(kappa: bytes, architecture: Architecture, shape: dict[str, Any], *, lam: float) -> Key:
+    values = np.frombuffer(kappa, dtype="<f4").copy()
+    if values.size != int(np.prod(architecture.shape)):
+        raise KeyShapeMismatch("The sealed key has another size than the model's input; start a new job.")
+    image = torch.from_numpy(values).reshape(architecture.shape)
+    return Key(kappa=image, lam=lam, mean=tuple(shape["mean"]), std=tuple(shape["std"]))

@@ -1,0 +1,1 @@
+"""The supervisor: claims rows, keeps keys, watches the child, publishes what it made. It never imports torch."""

@@ -1,0 +1,116 @@
+"""From the child's output folder to a published job: checked as if hostile, stored, then one row update."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from sdb_service import audit, clock, lifecycle
+from sdb_service.lifecycle import Claim
+from sdb_service.runtime import Runtime
+from sdb_service.tables import Box, Job, Model
+from worker.protocol import BOX_CHECKPOINT, BOX_ONNX, REPORT
+from worker.supervisor.workplace import Workplace
+
+_MOST_REPORT_BYTES = 32 * 2**20
+_MOST_DIFFERENCE = 1e-2
+
+
+class BadOutput(Exception):
+    """The child left something that it should not have."""
+
+
+def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, Any]) -> None:
+    """Store the artifacts of this attempt and let the box appear. Raises `BadOutput` or `LostLease`."""
+    with runtime.database.reading() as session:
+        job = session.get_one(Job, held.id)
+        model = session.get_one(Model, job.model_id)
+    lam, difference = _number(result, "lam"), _number(result, "onnx_max_difference")
+    if not 0 < lam < 1 or not 0 <= difference <= _MOST_DIFFERENCE:
+        raise BadOutput(f"lambda {lam} or the ONNX difference {difference} is out of range")
+    checkpoint = _plain_file(place.artifacts / BOX_CHECKPOINT, most=runtime.settings.max_upload_bytes * 2)
+    onnx = _plain_file(place.artifacts / BOX_ONNX, most=runtime.settings.max_upload_bytes * 2)
+    _require_runs(onnx, model)
+    prefix = f"jobs/{held.id}/{held.attempt}/artifacts"
+    report_key = _store_report(runtime, place, prefix) if job.evaluate.get("level") != "none" else None
+    runtime.storage.put_file(f"{prefix}/{BOX_CHECKPOINT}", checkpoint)
+    runtime.storage.put_file(f"{prefix}/{BOX_ONNX}", onnx)
+    box = Box(
+        id=job.box_id,
+        account_id=job.account_id,
+        created_at=clock.now(),
+        job_id=job.id,
+        model_id=model.id,
+        name=model.name,
+        policy=job.policy,
+        architecture=model.architecture,
+        num_classes=model.num_classes,
+        class_names=model.class_names,
+        input=model.input,
+        lam=lam,
+        onnx_key=f"{prefix}/{BOX_ONNX}",
+        onnx_sha256=_sha256(onnx),
+        onnx_bytes=onnx.stat().st_size,
+        onnx_max_difference=difference,
+        checkpoint_key=f"{prefix}/{BOX_CHECKPOINT}",
+        checkpoint_sha256=_sha256(checkpoint),
+        report_key=report_key,
+        outputs=["labels", "probs"],
+        top_k=5,
+    )
+    with runtime.database.transaction() as session:
+        lifecycle.publish_box(session, held, box, report_key=report_key)
+        audit.record(
+            session,
+            "box.make",
+            actor_id=None,
+            account_id=box.account_id,
+            object_type="box",
+            object_id=box.id,
+            detail={"job_id": job.id, "attempt": held.attempt},
+        )
+
+
+def _store_report(runtime: Runtime, place: Workplace, prefix: str) -> str:
+    path = _plain_file(place.artifacts / REPORT, most=_MOST_REPORT_BYTES)
+    report = json.loads(path.read_bytes())
+    if not isinstance(report, dict) or report.get("schema") != "sdb-report/1":
+        raise BadOutput("the report is not of the form sdb-report/1")
+    key = f"{prefix}/{REPORT}"
+    runtime.storage.put_bytes(key, json.dumps(report).encode())
+    return key
+
+
+def _require_runs(onnx: Path, model: Model) -> None:
+    """The export must answer a batch of two with two finite rows of logits."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = ort.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+    shape = model.input
+    batch = np.zeros((2, shape["channels"], shape["height"], shape["width"]), dtype=np.float32)
+    answer = session.run(None, {"input": batch})[0]
+    if answer.shape != (2, model.num_classes) or not np.isfinite(answer).all():
+        raise BadOutput(f"the export answers {answer.shape} instead of (2, {model.num_classes}) finite logits")
+
+
+def _plain_file(path: Path, *, most: int) -> Path:
+    if path.is_symlink() or not path.is_file() or not 0 < path.stat().st_size <= most:
+        raise BadOutput(f"{path.name} is missing, empty, too large or not a plain file")
+    return path
+
+
+def _number(result: dict[str, Any], name: str) -> float:
+    value = result.get(name)
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise BadOutput(f"the child's result has no number {name}")
+    return float(value)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
