@@ -1,0 +1,93 @@
+"""The SDK of SDB: `from sdb_client import Client`.
+
+Names are loaded when they are first asked for, so that `sdb --help` need not wait for HTTP and numpy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sdb_client.accounts import Account as Account
+    from sdb_client.accounts import FreshToken as FreshToken
+    from sdb_client.accounts import LoginLink as LoginLink
+    from sdb_client.accounts import Token as Token
+    from sdb_client.audit import AuditEvent as AuditEvent
+    from sdb_client.boxes import Box as Box
+    from sdb_client.boxes import ClassProb as ClassProb
+    from sdb_client.boxes import Prediction as Prediction
+    from sdb_client.boxes import Predictions as Predictions
+    from sdb_client.client import Client as Client
+    from sdb_client.errors import AnswerUnreadable as AnswerUnreadable
+    from sdb_client.errors import Conflict as Conflict
+    from sdb_client.errors import ConnectionFailed as ConnectionFailed
+    from sdb_client.errors import FileChanged as FileChanged
+    from sdb_client.errors import Invalid as Invalid
+    from sdb_client.errors import JobFailed as JobFailed
+    from sdb_client.errors import KeyShapeMismatch as KeyShapeMismatch
+    from sdb_client.errors import KeyUnreadable as KeyUnreadable
+    from sdb_client.errors import NotAllowed as NotAllowed
+    from sdb_client.errors import NotFound as NotFound
+    from sdb_client.errors import NotSignedIn as NotSignedIn
+    from sdb_client.errors import ProblemError as ProblemError
+    from sdb_client.errors import RateLimited as RateLimited
+    from sdb_client.errors import Rejected as Rejected
+    from sdb_client.errors import SDBError as SDBError
+    from sdb_client.errors import ServerError as ServerError
+    from sdb_client.errors import TimedOut as TimedOut
+    from sdb_client.errors import TooLarge as TooLarge
+    from sdb_client.errors import UploadInterrupted as UploadInterrupted
+    from sdb_client.jobs import Job as Job
+    from sdb_client.jobs import JobEvent as JobEvent
+    from sdb_client.keys import Key as Key
+    from sdb_client.licenses import License as License
+    from sdb_client.models import Dataset as Dataset
+    from sdb_client.models import InputSpec as InputSpec
+    from sdb_client.models import Model as Model
+    from sdb_client.models import Reason as Reason
+    from sdb_client.uploads import Upload as Upload
+    from sdb_client.wrapping import WrapEvent as WrapEvent
+
+_HOMES = {
+    "accounts": ("Account", "FreshToken", "LoginLink", "Token"),
+    "audit": ("AuditEvent",),
+    "boxes": ("Box", "ClassProb", "Prediction", "Predictions"),
+    "client": ("Client",),
+    "errors": (
+        "AnswerUnreadable",
+        "Conflict",
+        "ConnectionFailed",
+        "FileChanged",
+        "Invalid",
+        "JobFailed",
+        "KeyShapeMismatch",
+        "KeyUnreadable",
+        "NotAllowed",
+        "NotFound",
+        "NotSignedIn",
+        "ProblemError",
+        "RateLimited",
+        "Rejected",
+        "SDBError",
+        "ServerError",
+        "TimedOut",
+        "TooLarge",
+        "UploadInterrupted",
+    ),
+    "jobs": ("Job", "JobEvent"),
+    "keys": ("Key",),
+    "licenses": ("License",),
+    "models": ("Dataset", "InputSpec", "Model", "Reason"),
+    "uploads": ("Upload",),
+    "wrapping": ("WrapEvent",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"sdb_client has no {name!r}")
+    return getattr(import_module(f"sdb_client.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME_OF)

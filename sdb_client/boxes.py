@@ -1,0 +1,192 @@
+"""Boxes: wrapped models, their publication, predictions and weights."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sdb_client.arrays import from_npy, to_npy
+from sdb_client.errors import FileChanged
+from sdb_client.http import Wire, path
+from sdb_client.models import InputSpec
+from sdb_client.shapes import from_json
+
+Images = bytes | Path | npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Output = Literal["labels", "probs", "logits"]
+Format = Literal["safetensors", "onnx"]
+
+_NPY = "application/x-npy"
+_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"\x93NUMPY": _NPY}
+_SILENCE = 60.0  # seconds
+
+
+@dataclass(frozen=True)
+class Box:
+    """A wrapped model. Whoever is not its owner sees the fields up to `published`; the others are None."""
+
+    id: str
+    name: str
+    num_classes: int
+    input: InputSpec
+    outputs: tuple[str, ...]
+    top_k: int
+    published: bool
+    class_names: tuple[str, ...] | None = None
+    job_id: str | None = None
+    model_id: str | None = None
+    policy: str | None = None
+    architecture: str | None = None
+    onnx_sha256: str | None = None
+    onnx_max_difference: float | None = None
+    checkpoint_sha256: str | None = None
+    has_report: bool | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ClassProb:
+    """One class and its probability."""
+
+    label: int
+    prob: float
+    class_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one image; what was not asked for is None."""
+
+    label: int
+    class_name: str | None = None
+    probs: tuple[ClassProb, ...] | None = None
+    logits: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers of a box for a batch, in its order."""
+
+    box_id: str
+    labels: tuple[int, ...]
+    predictions: tuple[Prediction, ...]
+
+
+class Boxes:
+    """`client.boxes`."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def list(self) -> Iterator[Box]:
+        """Your own boxes, newest first."""
+        return self._wire.pages("/v1/boxes", Box)
+
+    def get(self, box_id: str) -> Box:
+        """A box that is yours, licensed to you, or published."""
+        return from_json(Box, self._wire.get(path("v1", "boxes", box_id)))
+
+    def publish(self, box_id: str, *, outputs: Sequence[Output] = ("labels", "probs"), top_k: int = 5) -> Box:
+        """Let everybody ask for predictions: for these outputs, `probs` of the `top_k` likeliest classes."""
+        body = {"outputs": [*outputs], "top_k": top_k}
+        return from_json(Box, self._wire.act(path("v1", "boxes", box_id, "publish"), body, repeatable=True))
+
+    def unpublish(self, box_id: str) -> Box:
+        return from_json(Box, self._wire.act(path("v1", "boxes", box_id, "unpublish"), repeatable=True))
+
+    def predict(
+        self,
+        box_id: str,
+        images: Images,
+        *,
+        outputs: Sequence[Output] | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        resize: bool = False,
+    ) -> Predictions:
+        """What the box says of images.
+
+        `images` is one PNG or JPEG (bytes or the path of a file), or a batch: uint8 pixels [N, H, W, C], or float32
+        [N, C, H, W] that is normalised already, as `Key.embed` makes it. `outputs` None means what the box shows by
+        itself; `resize` lets the service fit an image of another size.
+
+        Raises:
+            NotAllowed: the box's owner does not show this output. Invalid: the images do not fit.
+        """
+        params = _predict_params(outputs, temperature, resize=resize)
+        if top_k is not None:
+            params["top_k"] = top_k
+        content, kind = _body_of(images)
+        address = path("v1", "boxes", box_id, "predict")
+        headers = {"Content-Type": kind}
+        answer = self._wire.send("POST", address, params=params, content=content, headers=headers)
+        return from_json(Predictions, answer.json())
+
+    def predict_array(
+        self, box_id: str, images: Images, *, output: Output = "probs", temperature: float = 1.0, resize: bool = False
+    ) -> npt.NDArray[Any]:
+        """As `predict`, but the answer is one array: labels [N], or probs or logits [N, K]; the faster way for batches.
+
+        Raises:
+            NotAllowed: the box's owner does not show this output, or not of all classes.
+        """
+        content, kind = _body_of(images)
+        params = _predict_params((output,), temperature, resize=resize)
+        headers = {"Content-Type": kind, "Accept": _NPY}
+        answer = self._wire.send(
+            "POST", path("v1", "boxes", box_id, "predict"), params=params, content=content, headers=headers
+        )
+        return from_npy(answer.content)
+
+    def download(self, box_id: str, to: Path | str, *, format: Format = "safetensors") -> Path:
+        """Save the box's weights, for its owner and licensed customers; the file appears only when it is whole.
+
+        Raises:
+            FileChanged: what came is not what the service announced by SHA-256; nothing was saved.
+        """
+        to = Path(to)
+        address = path("v1", "boxes", box_id, "checkpoint")
+        handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                found, announced = self._copy(address, {"format": format}, file.write)
+            if found != announced:
+                raise FileChanged("The download does not match its announced SHA-256 and was dropped; try again.")
+            return Path(name).replace(to)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _copy(self, address: str, params: Mapping[str, str], write: Any) -> tuple[str, str]:
+        digest = hashlib.sha256()
+        with self._wire.stream(address, params=params, timeout=_SILENCE) as response:
+            for chunk in response.iter_bytes():
+                digest.update(chunk)
+                write(chunk)
+            return digest.hexdigest(), response.headers.get("x-content-sha256", "")
+
+
+def _predict_params(
+    outputs: Sequence[str] | None, temperature: float, *, resize: bool
+) -> dict[str, str | int | float | bool]:
+    params: dict[str, str | int | float | bool] = {"temperature": temperature}
+    if outputs is not None:
+        params["return"] = ",".join(outputs)
+    if resize:
+        params["resize"] = True
+    return params
+
+
+def _body_of(images: Images) -> tuple[bytes, str]:
+    """The bytes of a request and their media type."""
+    if isinstance(images, Path):
+        images = images.read_bytes()
+    if isinstance(images, bytes):
+        known = (kind for magic, kind in _KINDS.items() if images.startswith(magic))
+        return images, next(known, "application/octet-stream")
+    return to_npy(images), _NPY

@@ -1,0 +1,97 @@
+"""Licenses: the right of a customer to a box's knowledge, and the key it opens with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sdb_client.http import Wire, path
+from sdb_client.keys import Key
+from sdb_client.shapes import from_json
+
+Mode = Literal["delivered", "hosted"]
+
+
+@dataclass(frozen=True)
+class License:
+    """One customer's right to one box. `valid` says whether it is good now, and `reason`, a stable code, why not."""
+
+    id: str
+    box_id: str
+    account_id: str
+    customer_id: str
+    mode: str
+    state: str
+    valid: bool
+    reason: str
+    created_at: datetime
+    downloads: int = 0
+    expires_at: datetime | None = None
+    max_downloads: int | None = None
+    max_predictions: int | None = None
+
+
+class Licenses:
+    """`client.licenses`."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def grant(
+        self,
+        box_id: str,
+        customer_id: str,
+        *,
+        mode: Mode = "delivered",
+        expires_at: datetime | None = None,
+        max_downloads: int | None = None,
+        max_predictions: int | None = None,
+    ) -> License:
+        """Give a customer the right to your box: to its key (`delivered`), or to answers that never show it (`hosted`).
+
+        `expires_at` needs a time zone.
+        """
+        body = {
+            "box_id": box_id,
+            "customer_id": customer_id,
+            "mode": mode,
+            "expires_at": expires_at.isoformat() if expires_at else None,
+            "max_downloads": max_downloads,
+            "max_predictions": max_predictions,
+        }
+        return from_json(License, self._wire.create("/v1/licenses", body))
+
+    def list(self) -> Iterator[License]:
+        """The licenses you gave or hold, newest first."""
+        return self._wire.pages("/v1/licenses", License)
+
+    def get(self, license_id: str) -> License:
+        return from_json(License, self._wire.get(path("v1", "licenses", license_id)))
+
+    def suspend(self, license_id: str) -> License:
+        """Stop a license for now. Raises Conflict where it is not active."""
+        return from_json(License, self._wire.act(path("v1", "licenses", license_id, "suspend")))
+
+    def reinstate(self, license_id: str) -> License:
+        """Let a suspended license be good again. Raises Conflict where it is not suspended."""
+        return from_json(License, self._wire.act(path("v1", "licenses", license_id, "reinstate")))
+
+    def renew(self, license_id: str, *, expires_at: datetime | None) -> License:
+        """Give a license a new end; None means without end."""
+        body = {"expires_at": expires_at.isoformat() if expires_at else None}
+        return from_json(License, self._wire.act(path("v1", "licenses", license_id, "renew"), body, repeatable=True))
+
+    def revoke(self, license_id: str) -> License:
+        """End a license for good. A key that was delivered before cannot be called back."""
+        return from_json(License, self._wire.act(path("v1", "licenses", license_id, "revoke")))
+
+    def key(self, license_id: str) -> Key:
+        """The key, for the customer of an active `delivered` license. Counted, and recorded in the audit log.
+
+        Never repeated by itself: each download counts against `max_downloads`.
+
+        Raises:
+            NotAllowed: the license does not give out the key; the code says why. KeyUnreadable: damaged on the way.
+        """
+        answer = self._wire.send("GET", path("v1", "licenses", license_id, "key"), repeatable=False)
+        return Key.from_bytes(answer.content)
