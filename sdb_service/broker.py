@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application: JSON only, no results kept, messages acknowledged early."""
-    app = Celery("sdb", broker=settings.broker_url or "filesystem://", set_as_current=False)
+    app = Celery("sdb", broker=settings.broker_url or "filesystem://localhost//", set_as_current=False)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],

@@ -36,5 +36,5 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("botocore", "boto3", "urllib3", "s3transfer", "kombu", "amqp", "alembic"):
+    for name in ("botocore", "boto3", "urllib3", "s3transfer", "kombu", "amqp", "alembic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -31,14 +31,13 @@ def read(job: Job, *, runtime: Runtime) -> dict[str, Any] | None:
 def charts(report: dict[str, Any], class_names: list[Any] | None) -> dict[str, Any]:
     """What the box page's script draws: the students' bars, and the soft labels of a few test images."""
     students = [
-        {"kind": kind, "name": STUDENT_NAMES.get(kind, kind), "mean": value["mean"], "std": value["std"]}
+        {"kind": kind, "name": STUDENT_NAMES.get(kind, kind), "mean": value["mean"], "std": value.get("std") or 0}
         for kind, value in (report.get("students") or {}).items()
+        if isinstance(value, dict) and isinstance(value.get("mean"), (int, float))
     ]
     listed = report.get("soft_labels")
-    images = (
-        [_soft_label(row, class_names) for row in listed if _is_soft_label(row)] if isinstance(listed, list) else []
-    )
-    return {"students": students, "soft_labels": images[:SOFT_LABELS_SHOWN]}
+    rows = [row for row in listed if _is_soft_label(row)] if isinstance(listed, list) else []
+    return {"students": students, "soft_labels": [_soft_label(row, class_names) for row in rows[:SOFT_LABELS_SHOWN]]}
 
 
 def _is_soft_label(row: Any) -> bool:

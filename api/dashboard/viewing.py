@@ -64,9 +64,7 @@ def get_actor(request: Request, viewer: ViewerDep, csrf: Annotated[str, Form(max
     """
     require_same_site(request)
     if not hmac.compare_digest(csrf.encode(), viewer.csrf.encode()):
-        raise Forbidden(
-            "csrf_invalid", "This form belongs to another or an older session; reload its page, then retry."
-        )
+        raise Forbidden("csrf_invalid", "This form belongs to another session; reload its page, then send it again.")
     return viewer
 
 

@@ -83,6 +83,12 @@ def _require_match(model: Model, dataset: Dataset) -> None:
             "classes_mismatch",
             f"The dataset has {found.get('num_classes')} classes and the model {model.num_classes}; they must match.",
         )
+    if model.class_names and model.class_names != found.get("class_names"):
+        raise Invalid(
+            "class_names_mismatch",
+            f"The dataset numbers its classes {found.get('class_names')} and the model {model.class_names}; "
+            "use the same names in the same order, or leave the model's class_names out.",
+        )
     wanted = [model.input["channels"], model.input["height"], model.input["width"]]
     if found.get("shape") != wanted:
         raise Invalid(

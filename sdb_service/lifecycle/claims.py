@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Update, update
+from sqlalchemy import Update, func, literal, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
@@ -57,7 +57,8 @@ def claim(session: Session, kind: Kind, row_id: str, *, owner: str, lease_second
         .returning(table.attempt)
     )
     if kind is JOBS:
-        statement = statement.where(Job.cancel_requested_at.is_(None))
+        first_start = func.coalesce(Job.started_at, literal(clock.now(), Job.started_at.type))
+        statement = statement.where(Job.cancel_requested_at.is_(None)).values(started_at=first_start)
     attempt = session.execute(statement).scalar_one_or_none()
     if attempt is None:
         return None

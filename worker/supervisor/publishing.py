@@ -12,7 +12,7 @@ import onnxruntime as ort
 from sdb_service import audit, clock, lifecycle
 from sdb_service.lifecycle import Claim
 from sdb_service.runtime import Runtime
-from sdb_service.tables import Box, Job, Model
+from sdb_service.tables import Box, Dataset, Job, Model
 from worker.protocol import BOX_CHECKPOINT, BOX_ONNX, REPORT
 from worker.supervisor.workplace import Workplace
 
@@ -29,6 +29,7 @@ def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, A
     with runtime.database.reading() as session:
         job = session.get_one(Job, held.id)
         model = session.get_one(Model, job.model_id)
+        dataset = session.get_one(Dataset, job.dataset_id)
     lam, difference = _number(result, "lam"), _number(result, "onnx_max_difference")
     if not 0 < lam < 1 or not 0 <= difference <= _MOST_DIFFERENCE:
         raise BadOutput(f"lambda {lam} or the ONNX difference {difference} is out of range")
@@ -49,7 +50,7 @@ def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, A
         policy=job.policy,
         architecture=model.architecture,
         num_classes=model.num_classes,
-        class_names=model.class_names,
+        class_names=model.class_names or (dataset.summary or {}).get("class_names"),
         input=model.input,
         lam=lam,
         onnx_key=f"{prefix}/{BOX_ONNX}",
