@@ -1,0 +1,61 @@
+"""Settings are checked when built and say what to do instead."""
+
+import json
+
+import pytest
+
+from sdb_core.errors import InvalidSettings
+from sdb_core.settings import POLICIES, EvaluationSettings, StudentSettings, TrainingSettings, WrapSettings
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_defaults_of_every_policy_survive_json(policy):
+    settings = WrapSettings.for_policy(policy)
+    assert WrapSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_nested_settings_survive_json():
+    settings = EvaluationSettings(seeds=2, compare=("sdb", "nasty"), student_settings=StudentSettings(epochs=3))
+    assert EvaluationSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (TrainingSettings, {"epochs": -1}),
+        (TrainingSettings, {"epochs": 1.5}),
+        (TrainingSettings, {"epochs": True}),
+        (TrainingSettings, {"batch_size": 1}),
+        (TrainingSettings, {"lr": 0}),
+        (TrainingSettings, {"lr": "fast"}),
+        (TrainingSettings, {"momentum": 1.0}),
+        (TrainingSettings, {"optimiser": "lion"}),
+        (TrainingSettings, {"clip": float("nan")}),
+        (WrapSettings, {"lam": 1.0}),
+        (WrapSettings, {"temperature": 0}),
+        (WrapSettings, {"temperature": -4.0}),
+        (WrapSettings, {"top_share": 0.4, "decoy_share": 0.5}),
+        (WrapSettings, {"top_share": 0.7, "decoy_share": 0.4}),
+        (WrapSettings, {"omega": -1}),
+        (StudentSettings, {"alpha": 1.1}),
+        (EvaluationSettings, {"seeds": 0}),
+        (EvaluationSettings, {"level": "endless"}),
+        (EvaluationSettings, {"compare": "sdb"}),
+        (EvaluationSettings, {"compare": ["other"]}),
+        (EvaluationSettings, {"student": 3}),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(kind, values):
+    with pytest.raises(InvalidSettings, match=next(iter(values)) if "compare" not in values else "polic"):
+        kind.from_dict(values)
+
+
+def test_an_unknown_name_is_refused_with_a_near_one():
+    with pytest.raises(InvalidSettings, match="epochs"):
+        WrapSettings.from_dict({"epoch": 3})
+
+
+@pytest.mark.parametrize("policy", ["ke", "nasty-ke", "magic"])
+def test_a_policy_that_is_not_built_is_refused(policy):
+    with pytest.raises(InvalidSettings, match="choose one of sdb-hardened"):
+        WrapSettings.for_policy(policy)
