@@ -37,9 +37,12 @@ def list_jobs(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, pagi
 
 @router.get("/{job_id}")
 def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, done: str = "") -> HTMLResponse:
+    # The place in the story first, then the state: what happens in between is told again by the stream, never missed.
+    after = shown.last_event_id(session, job.id)
+    session.refresh(job)
     told = schemas.Job.of(job)
-    events = queries.metric_events(session, job.id)
-    drawn = {"after": events[-1].id if events else 0, "stages": curves(events), "over": job.state in queries.OVER}
+    stages = curves(queries.metric_events(session, job.id))
+    drawn = {"after": after, "stages": stages, "over": job.state in queries.OVER}
     names = shown.source_names(session, viewer.caller, [told])
     return page("job.html", viewer, done=done, job=told, names=names, drawn=drawn)
 

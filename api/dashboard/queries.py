@@ -15,7 +15,7 @@ from api.jobs.queries import visible_jobs
 from api.licenses.queries import visible_licenses
 from api.models.queries import visible_models
 from sdb_service.identity import Caller
-from sdb_service.tables import Account, Box, Dataset, Job, License, Model
+from sdb_service.tables import Account, Box, Dataset, Job, JobEvent, License, Model
 
 
 def counts(session: Session, caller: Caller) -> dict[str, int]:
@@ -35,6 +35,11 @@ def counts(session: Session, caller: Caller) -> dict[str, int]:
 
 def latest_jobs(session: Session, caller: Caller, *, limit: int) -> list[Job]:
     return list(session.execute(visible_jobs(caller).order_by(Job.id.desc()).limit(limit)).scalars())
+
+
+def last_event_id(session: Session, job_id: str) -> int:
+    """Where a job's story stands now, of whatever kind its last line is."""
+    return session.execute(select(func.max(JobEvent.id)).where(JobEvent.job_id == job_id)).scalar_one() or 0
 
 
 def latest_boxes(session: Session, caller: Caller, *, limit: int) -> list[Box]:
