@@ -51,7 +51,7 @@ def teacher_answers(
     if settings.augment == "none" and len(images) * classes <= _MOST_CACHED:
         table = logits_of(net, images, normalisation=normalisation, key=key)  # [N, K]
         return lambda batch: table[batch.index]
-    return lambda batch: _live(net, batch.x if key is None else key.embed(batch.x))
+    return lambda batch: live(net, batch.x if key is None else key.embed(batch.x))
 
 
 def device_of(net: nn.Module) -> torch.device:
@@ -59,7 +59,8 @@ def device_of(net: nn.Module) -> torch.device:
     return next(net.parameters()).device
 
 
-def _live(net: nn.Module, x: Tensor) -> Tensor:
+def live(net: nn.Module, x: Tensor) -> Tensor:
+    """The frozen net's float32 logits [B, K] of normalised x, without a gradient."""
     with torch.no_grad():
         logits: Tensor = net(x)
     return logits.float()

@@ -29,9 +29,12 @@ _SAFETENSORS_BYTES = {
 }  # fmt: skip
 # What torch.save writes (pickle protocol 2). Anything else could hide a number from the reading below.
 _OPCODES = frozenset(
-    "PROTO MARK STOP GLOBAL REDUCE BUILD NEWOBJ BINPERSID BINPUT LONG_BINPUT BINGET LONG_BINGET EMPTY_DICT EMPTY_LIST "
-    "EMPTY_TUPLE EMPTY_SET TUPLE TUPLE1 TUPLE2 TUPLE3 SETITEM SETITEMS APPEND APPENDS BINUNICODE BININT BININT1 BININT2 "
-    "LONG1 BINFLOAT NONE NEWTRUE NEWFALSE".split()
+    {
+        *("PROTO", "MARK", "STOP", "GLOBAL", "REDUCE", "BUILD", "NEWOBJ", "BINPERSID"),
+        *("BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_SET"),
+        *("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM", "SETITEMS", "APPEND", "APPENDS"),
+        *("BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"),
+    }
 )
 _SAVE_AGAIN = "save it again with torch.save(net.state_dict(), ...) of PyTorch 1.6 or later, or as safetensors"
 

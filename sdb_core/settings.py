@@ -78,11 +78,13 @@ class TrainingSettings(Settings):
 class WrapSettings(TrainingSettings):
     """How a model is wrapped; `WrapSettings.for_policy` gives each policy its own defaults.
 
-    `lam` is lambda of Eq. 5. `temperature` is T_dis. `sdb-hardened`: `top_share`/`decoy_share` are the closed target's
-    two peaks at `temperature`, `decoy` how the second is chosen ("next", "near", "far" in the original's own
-    confusions), `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross entropies,
-    `open_label_share` mixes the label into the open target. `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for
-    infinity, Eq. 11) of Eqs. 7-11. `nasty`: `omega`.
+    `lam` is lambda of Eq. 5, `temperature` T_dis.
+    `sdb-hardened`: `top_share`/`decoy_share` are the closed target's two peaks at `temperature`, `decoy` how the
+    second is chosen ("next", "near", "far" in the original's own confusions). `mixup` is the most that a second image
+    may weigh in the mixed inputs that the closed stream is also taught on (0: none); `wrong_keys` teaches it on inputs
+    under random keys too. `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross
+    entropies; `open_label_share` mixes the label into the open target.
+    `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11. `nasty`: `omega`.
     """
 
     lam: float = 0.7
@@ -90,6 +92,8 @@ class WrapSettings(TrainingSettings):
     top_share: float = 0.55
     decoy_share: float = 0.42
     decoy: str = "next"
+    mixup: float = 0.5
+    wrong_keys: bool = False
     closed_weight: float = 1.0
     open_weight: float = 1.0
     closed_ce: float = 1.0
@@ -106,6 +110,8 @@ class WrapSettings(TrainingSettings):
         _number(self, "top_share", low=0.0, high=1.0, open_low=True, open_high=True)
         _number(self, "decoy_share", low=0.0, high=1.0)
         _number(self, "open_label_share", low=0.0, high=1.0)
+        _number(self, "mixup", low=0.0, high=0.5)
+        _one_of(self, "wrong_keys", (True, False))
         for name in ("closed_weight", "open_weight", "closed_ce", "open_ce", "omega", "eta", "aug_temperature"):
             _number(self, name, low=0.0)
         _one_of(self, "decoy", ("next", "near", "far"))
@@ -212,7 +218,7 @@ def _number(
         raise InvalidSettings(f"{name} is {value!r}; give a number {above}{below}.")
 
 
-def _one_of(settings: Settings, name: str, choices: tuple[str, ...]) -> None:
+def _one_of(settings: Settings, name: str, choices: tuple[object, ...]) -> None:
     value = getattr(settings, name)
     if value not in choices:
-        raise InvalidSettings(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
+        raise InvalidSettings(f"{name} is {value!r}; choose one of {', '.join(map(str, choices))}.")

@@ -23,11 +23,15 @@ from sdb_core.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's data: `index` int64 [B] into the training images, `x` float32 [B, C, H, W], `labels` int64 [B]."""
+    """One step's data: `index` int64 [B] into the training images, `x` float32 [B, C, H, W], `labels` int64 [B].
+
+    `generator` (CPU) is where an objective draws from: it depends on the run's seed and the step alone.
+    """
 
     index: Tensor
     x: Tensor
     labels: Tensor
+    generator: torch.Generator
 
 
 CPU = torch.device("cpu")
@@ -152,11 +156,11 @@ class _Loop:
             self.order_epoch = epoch
         index = self.order[position * self.batch_size : (position + 1) * self.batch_size]
         pixels = self.images.images[index]
+        generator = torch.Generator().manual_seed(_mixed_seed(self.run.seed, "draws", self.step))
         if self.settings.augment != "none":
-            generator = torch.Generator().manual_seed(_mixed_seed(self.run.seed, "augment", self.step))
             pixels = augmented(pixels, kind=self.settings.augment, generator=generator)
         x = self.normalisation(pixels).contiguous(memory_format=torch.channels_last)
-        return Batch(index=index, x=x, labels=self.images.labels[index])
+        return Batch(index=index, x=x, labels=self.images.labels[index], generator=generator)
 
     def note(self, values: dict[str, Tensor]) -> None:
         """Keep and report a step's values."""

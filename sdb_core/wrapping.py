@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sdb_core import losses
+from sdb_core import objectives
 from sdb_core.answers import Answers, frozen, logits_of, teacher_answers
 from sdb_core.datasets.images import LabelledImages
 from sdb_core.errors import KeyShapeMismatch
@@ -15,7 +15,7 @@ from sdb_core.keys import Key
 from sdb_core.nets.registry import Architecture
 from sdb_core.normalise import Normalisation
 from sdb_core.settings import WrapSettings, check_policy
-from sdb_core.training import Batch, History, Objective, Run, train
+from sdb_core.training import History, Objective, Run, train
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +54,9 @@ def wrap(
     if policy == "normal":
         return WrapResult(net=frozen(net), history=[])
     normalisation = Normalisation(key.mean, key.std)
-    teacher = teacher_answers(original, images, normalisation=normalisation, settings=settings)
-    if policy == "nasty":
-        objective = _nasty(net, teacher, settings=settings)
-    elif policy == "sdb":
-        twin = _twin_answers(architecture, images, normalisation=normalisation, settings=settings, run=run)
-        objective = _paper(net, teacher, twin, key=key, settings=settings)
-    else:
-        confusions = _confusions(original, images.to(run.device), normalisation=normalisation)
-        objective = _hardened(
-            net, teacher, key=key, decoys=choose_decoys(confusions, settings.decoy), settings=settings
-        )
+    objective = _objective(
+        policy, net, original, images, key=key, settings=settings, architecture=architecture, run=run
+    )
     history = train(net, objective, images, normalisation=normalisation, settings=settings, run=run)
     return WrapResult(net=frozen(net), history=history)
 
@@ -84,79 +76,26 @@ def choose_decoys(confusions: Tensor, how: str) -> Tensor:
     return confusions.masked_fill(own, 2.0).argmin(dim=1)
 
 
-def both_streams(net: nn.Module, x: Tensor, key: Key) -> tuple[Tensor, Tensor]:
-    """T*(x) and T*(x~), each [B, C], in one forward."""
-    logits: Tensor = net(torch.cat([x, key.embed(x)])).float()  # [2B, C]
-    closed, opened = logits.chunk(2)
-    return closed, opened
-
-
-def _hardened(net: nn.Module, teacher: Answers, *, key: Key, decoys: Tensor, settings: WrapSettings) -> Objective:
-    def objective(batch: Batch) -> dict[str, Tensor]:
-        original = teacher(batch)  # [B, C]
-        closed, opened = both_streams(net, batch.x, key)
-        top = original.argmax(dim=1)  # [B]
-        target = losses.decoy_target(
-            top,
-            decoys,
-            classes=original.shape[1],
-            top_share=settings.top_share,
-            decoy_share=settings.decoy_share,
-        )
-        parts = {
-            "closed_target": settings.closed_weight
-            * losses.targeted_loss(target, closed, temperature=settings.temperature),
-            "closed_ce": settings.closed_ce * F.cross_entropy(closed, top),
-            "open_target": settings.open_weight
-            * losses.targeted_loss(
-                _open_target(original, batch.labels, settings=settings), opened, temperature=settings.temperature
-            ),
-            "open_ce": settings.open_ce * F.cross_entropy(opened, batch.labels),
-        }
-        return {"loss": _total(parts), **parts}
-
-    return objective
-
-
-def _open_target(original: Tensor, labels: Tensor, *, settings: WrapSettings) -> Tensor:
-    """The original's softened answer, with a share of the label mixed in: [B, C]."""
-    soft = F.softmax(original / settings.temperature, dim=1)
-    hard = F.one_hot(labels, original.shape[1]).float()
-    return torch.lerp(soft, hard, settings.open_label_share)
-
-
-def _paper(net: nn.Module, teacher: Answers, twin: Answers, *, key: Key, settings: WrapSettings) -> Objective:
-    def objective(batch: Batch) -> dict[str, Tensor]:
-        original, random = teacher(batch), twin(batch)  # [B, C] each
-        closed, opened = both_streams(net, batch.x, key)
-        parts = {
-            "cls": losses.classification_loss(closed, opened, batch.labels),
-            "dis": losses.disturbance_loss(
-                original, closed, opened, omega=settings.omega, temperature=settings.temperature
-            ),
-            "kp": losses.preservation_loss(
-                original,
-                random,
-                opened,
-                eta=settings.eta,
-                main_temperature=settings.temperature,
-                temperature=settings.aug_temperature or None,
-            ),
-        }
-        return {"loss": _total(parts), **parts}
-
-    return objective
-
-
-def _nasty(net: nn.Module, teacher: Answers, *, settings: WrapSettings) -> Objective:
-    def objective(batch: Batch) -> dict[str, Tensor]:
-        closed = net(batch.x).float()  # [B, C]
-        loss = losses.nasty_loss(
-            teacher(batch), closed, batch.labels, omega=settings.omega, temperature=settings.temperature
-        )
-        return {"loss": loss}
-
-    return objective
+def _objective(
+    policy: str,
+    net: nn.Module,
+    original: nn.Module,
+    images: LabelledImages,
+    *,
+    key: Key,
+    settings: WrapSettings,
+    architecture: Architecture,
+    run: Run,
+) -> Objective:
+    normalisation = Normalisation(key.mean, key.std)
+    known = teacher_answers(original, images, normalisation=normalisation, settings=settings)
+    if policy == "nasty":
+        return objectives.nasty(net, known, settings=settings)
+    if policy == "sdb":
+        twin = _twin_answers(architecture, images, normalisation=normalisation, settings=settings, run=run)
+        return objectives.paper(net, known, twin, key=key, settings=settings)
+    decoys = choose_decoys(_confusions(original, images, normalisation=normalisation), settings.decoy)
+    return objectives.hardened(net, original, known, key=key, decoys=decoys, settings=settings)
 
 
 def _twin_answers(
@@ -181,7 +120,3 @@ def _confusions(original: nn.Module, images: LabelledImages, *, normalisation: N
     named = F.one_hot(logits.argmax(dim=1), classes).float()  # [N, C]
     counts = named.sum(dim=0).clamp_min(1.0)  # [C]
     return (named.T @ F.softmax(logits, dim=1)) / counts.unsqueeze(1)
-
-
-def _total(parts: dict[str, Tensor]) -> Tensor:
-    return torch.stack(list(parts.values())).sum()

@@ -1,4 +1,4 @@
-"""The small convolutional net: three 3x3 stages, a few seconds to train on a CPU."""
+"""The small convolutional nets: three 3x3 stages, seconds to train on a CPU."""
 
 from torch import Tensor, nn
 
@@ -22,6 +22,20 @@ class SmallCnn(nn.Module):
         """[B, C, H, W] -> [B, K]."""
         pooled = self.pool(self.features(x))  # [B, 64, 2, 2]
         logits: Tensor = self.classifier(pooled.flatten(1))
+        return logits
+
+
+class SmallerCnn(nn.Module):
+    """conv 8 - conv 16 / 2 - conv 32 - the average over all places - linear: 6,000 parameters, a cheap student."""
+
+    def __init__(self, num_classes: int, *, channels: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(*_stage(channels, 8), *_stage(8, 16), nn.MaxPool2d(2), *_stage(16, 32))
+        self.classifier = nn.Linear(32, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, K]."""
+        logits: Tensor = self.classifier(self.features(x).mean(dim=(2, 3)))
         return logits
 
 

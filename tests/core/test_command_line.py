@@ -1,0 +1,65 @@
+"""The library alone: train, wrap, distil and evaluate from a shell."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sdb_core.__main__ import main
+from sdb_core.keys import Key
+
+
+def answer(capsys, *arguments: str) -> dict:
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_box_is_made_and_judged_with_no_service(tmp_path, capsys):
+    model, box = tmp_path / "model.safetensors", tmp_path / "box"
+    trained = answer(capsys, "train", "--out", str(model), "--set", "epochs=2")
+    assert trained["accuracy"] > 60
+    short = ("--set", "epochs=1", "--set", "min_steps=0")
+    made = answer(capsys, "wrap", "--model", str(model), "--out", str(box), *short)
+    assert made["original"] == trained["accuracy"]
+    key = Key.load(box / "key.safetensors")
+    assert key.kappa.shape == (1, 8, 8)
+    student = ("distill", "--teacher", str(box / "box.safetensors"), "--student", "sdb:cnn-small", *short)
+    assert answer(capsys, *student, "--key", str(box / "key.safetensors"))["with_key"]
+    assert not answer(capsys, *student)["with_key"]
+    judged = answer(capsys, "evaluate", "--model", str(model), "--box", str(box), "--level", "none")
+    assert judged["accuracy"]["closed"]["mean"] == made["closed"]
+
+
+def test_a_key_is_fresh_at_every_wrap_unless_a_seed_is_given(tmp_path, capsys):
+    model = tmp_path / "model.safetensors"
+    answer(capsys, "train", "--out", str(model), "--set", "epochs=0")
+    digests = []
+    for name, seed in (("a", ()), ("b", ()), ("c", ("--key-seed", "4")), ("d", ("--key-seed", "4"))):
+        answer(capsys, "wrap", "--model", str(model), "--out", str(tmp_path / name), "--policy", "normal", *seed)
+        digests.append(Key.load(tmp_path / name / "key.safetensors").digest())
+    assert digests[0] != digests[1]
+    assert digests[2] == digests[3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("wrap", "--model", "absent.safetensors", "--out", "box"), "checkpoint_unreadable"),
+        (("train", "--out", "m.safetensors", "--set", "epochz=1"), "invalid_settings"),
+        (("train", "--out", "m.safetensors", "--data", "absent.zip"), "dataset_unreadable"),
+        (("train", "--out", "m.safetensors", "--architecture", "sdb:nn"), "unknown_architecture"),
+    ],
+)
+def test_a_refusal_names_code_and_cure_and_exits_1(capsys, tmp_path, monkeypatch, arguments, code):
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["error"]["code"] == code
+    assert code in printed.err
+
+
+def test_wrong_usage_exits_2():
+    found = subprocess.run([sys.executable, "-m", "sdb_core", "fly"], capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "usage" in found.stderr
