@@ -1,0 +1,84 @@
+"""`sdb licenses`: who may have a box's knowledge."""
+
+from itertools import islice
+from typing import Annotated, Literal
+
+import typer
+
+import sdb_client
+from sdb_client.cli.options import LOCAL, Expiry, Json, Limit, Token, Url, in_utc
+from sdb_client.cli.output import show_one, show_rows
+
+Mode = Literal["delivered", "hosted"]
+
+app = typer.Typer(help="Who may have a box's knowledge.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_licenses(limit: Limit = 50, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
+    """The licenses you gave or hold, newest first."""
+    columns = ("id", "box_id", "customer_id", "mode", "state", "downloads", "expires_at")
+    with sdb_client.Client(url, token=token) as client:
+        show_rows(islice(client.licenses.list(), limit), columns, as_json=as_json)
+
+
+@app.command("get")
+def get_license(license_id: str, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
+    """One license, and whether it is good now."""
+    with sdb_client.Client(url, token=token) as client:
+        show_one(client.licenses.get(license_id), as_json=as_json)
+
+
+@app.command("grant")
+def grant_license(
+    box_id: str,
+    customer_id: str,
+    mode: Annotated[Mode, typer.Option("--mode", help="hosted: the key never leaves.")] = "delivered",
+    expires_at: Expiry = None,
+    max_downloads: Annotated[int | None, typer.Option("--max-downloads", min=1, show_default=False)] = None,
+    max_predictions: Annotated[int | None, typer.Option("--max-predictions", min=1, show_default=False)] = None,
+    url: Url = LOCAL,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Give a customer the right to your box."""
+    with sdb_client.Client(url, token=token) as client:
+        granted = client.licenses.grant(
+            box_id,
+            customer_id,
+            mode=mode,
+            expires_at=in_utc(expires_at),
+            max_downloads=max_downloads,
+            max_predictions=max_predictions,
+        )
+    show_one(granted, as_json=as_json)
+
+
+@app.command("suspend")
+def suspend_license(license_id: str, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
+    """Stop a license for now."""
+    with sdb_client.Client(url, token=token) as client:
+        show_one(client.licenses.suspend(license_id), as_json=as_json)
+
+
+@app.command("reinstate")
+def reinstate_license(license_id: str, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
+    """Let a suspended license be good again."""
+    with sdb_client.Client(url, token=token) as client:
+        show_one(client.licenses.reinstate(license_id), as_json=as_json)
+
+
+@app.command("renew")
+def renew_license(
+    license_id: str, expires_at: Expiry = None, url: Url = LOCAL, token: Token = None, as_json: Json = False
+) -> None:
+    """Give a license a new end; without --expires-at it has none."""
+    with sdb_client.Client(url, token=token) as client:
+        show_one(client.licenses.renew(license_id, expires_at=in_utc(expires_at)), as_json=as_json)
+
+
+@app.command("revoke")
+def revoke_license(license_id: str, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
+    """End a license for good."""
+    with sdb_client.Client(url, token=token) as client:
+        show_one(client.licenses.revoke(license_id), as_json=as_json)

@@ -1,0 +1,64 @@
+"""How far a wrap is, on stderr: bars on a terminal, a line for each new stage elsewhere."""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import sdb_client
+from sdb_client.cli.output import say
+
+_NAMES = {
+    "upload_model": "Sending the model",
+    "upload_dataset": "Sending the data set",
+    "check_model": "Checking the model",
+    "check_dataset": "Checking the data set",
+    "job": "Waiting for a worker",
+}
+
+OnEvent = Callable[["sdb_client.WrapEvent"], None]
+Tell = Callable[[str, float, float], None]  # what, done, total; total 0 where it is not known
+
+
+@contextmanager
+def watching() -> Generator[OnEvent]:
+    """A listener for `Client.wrap` that draws while the block runs."""
+    if not sys.stderr.isatty():
+        yield _listener(_lines())
+        return
+    from rich.console import Console  # noqa: PLC0415 - drawing is slow to load
+    from rich.progress import Progress, TaskID  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True)) as bars:
+        known: dict[str, TaskID] = {}
+
+        def tell(what: str, done: float, total: float) -> None:
+            if what not in known:
+                for earlier in known.values():
+                    bars.update(earlier, total=1, completed=1)
+                known[what] = bars.add_task(what, total=None)
+            bars.update(known[what], completed=done, total=total or None)
+
+        yield _listener(tell)
+
+
+def _listener(tell: Tell) -> OnEvent:
+    def on_event(told: "sdb_client.WrapEvent") -> None:
+        if told.event is None:
+            tell(_NAMES.get(told.stage, told.stage), told.done, told.total)
+        elif told.event.kind == "progress":
+            data = told.event.data
+            tell(str(data.get("stage", "working")), float(data.get("done", 0)), float(data.get("total", 0)))
+
+    return on_event
+
+
+def _lines() -> Tell:
+    last = ""
+
+    def tell(what: str, _done: float, _total: float) -> None:
+        nonlocal last
+        if what != last:
+            last = what
+            say(f"{what} ...")
+
+    return tell

@@ -1,0 +1,79 @@
+"""`sdb wrap`: from a checkpoint to a box."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import sdb_client
+from sdb_client.cli.options import LOCAL, Json, Token, Url
+from sdb_client.cli.output import say, show_one
+from sdb_client.cli.progress import watching
+
+_QUIET = "none"
+
+
+def wrap(  # noqa: PLR0913, PLR0917 - each is an option
+    checkpoint: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The trained weights.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="A file, or builtin:digits.")],
+    architecture: Annotated[str, typer.Option("--architecture", help="sdb:NAME or torchvision:NAME.")],
+    num_classes: Annotated[int, typer.Option("--classes", min=2, help="How many classes it names.")],
+    size: Annotated[str, typer.Option("--input", help="What it takes: CHANNELSxHEIGHTxWIDTH, such as 3x32x32.")],
+    mean: Annotated[str, typer.Option("--mean", help="Per channel, for pixels in 0..1, separated by commas.")],
+    std: Annotated[str, typer.Option("--std", help="Per channel, separated by commas.")],
+    policy: Annotated[str, typer.Option("--policy", help="sdb-hardened, sdb, nasty or normal.")] = "sdb-hardened",
+    name: Annotated[str | None, typer.Option("--name", help="Name of model and box.", show_default=False)] = None,
+    class_names: Annotated[str | None, typer.Option("--class-names", help="Separated by commas.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the policy: NAME=VALUE.")] = None,
+    evaluate: Annotated[str, typer.Option("--evaluate", help="quick, or none for a box without a report.")] = "quick",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Students per row of the report.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    url: Url = LOCAL,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Send a model and its data set, wrap it, and print the box."""
+    spec = input_spec(size, mean, std)
+    config = dict(_setting(text) for text in settings or ())
+    evidence: dict[str, Any] = {"level": evaluate} if evaluate == _QUIET else {"level": evaluate, "seeds": seeds}
+    with sdb_client.Client(url, token=token) as client, watching() as on_event:
+        box = client.wrap(
+            checkpoint,
+            dataset=dataset,
+            architecture=architecture,
+            num_classes=num_classes,
+            input=spec,
+            policy=policy,
+            name=name,
+            class_names=class_names.split(",") if class_names else None,
+            config=config,
+            evaluate=evidence,
+            seed=seed,
+            on_event=on_event,
+        )
+    show_one(box, as_json=as_json)
+    if evaluate != _QUIET:
+        say(f"The evidence: sdb report {box.job_id}")
+
+
+def input_spec(size: str, mean: str, std: str) -> "sdb_client.InputSpec":
+    """The network's input from three options. Raises BadParameter."""
+    try:
+        channels, height, width = (int(part) for part in size.lower().split("x"))
+        means, stds = (tuple(float(part) for part in text.split(",")) for text in (mean, std))
+    except ValueError as error:
+        raise typer.BadParameter("write --input 3x32x32 --mean 0.5,0.5,0.5 --std 0.2,0.2,0.2") from error
+    if not len(means) == len(stds) == channels:
+        raise typer.BadParameter(f"--mean and --std need {channels} numbers, one for each channel")
+    return sdb_client.InputSpec(channels=channels, height=height, width=width, mean=means, std=stds)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"write NAME=VALUE, not {text!r}", param_hint="--set")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
