@@ -33,10 +33,13 @@ def issue_token(
 
 @app.command("login-link")
 def login_link(
-    account: Annotated[str, typer.Option("--account", help="Name of the account.")], as_json: Json = False
+    account: Annotated[str, typer.Option("--account", help="Name of the account.")],
+    public_url: Annotated[str | None, typer.Option("--url", help="Where the service is reached.")] = None,
+    as_json: Json = False,
 ) -> None:
     """On the machine of the service: print a way into the dashboard that works once."""
-    become(_MODULE, ["login-link", "--account", account, *json_flag(as_json=as_json)])
+    address = ["--url", public_url] if public_url else []
+    become(_MODULE, ["login-link", "--account", account, *address, *json_flag(as_json=as_json)])
 
 
 @app.command("migrate")

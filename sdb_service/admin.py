@@ -1,0 +1,170 @@
+"""What the operator does on the machine itself: `python -m sdb_service.admin`. It needs no running service."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+import migrations
+from sdb_service import audit, identity
+from sdb_service.errors import Conflict, NotFound, ServiceError
+from sdb_service.recording import record_act
+from sdb_service.runtime import Runtime, open_runtime
+from sdb_service.settings import Settings
+from sdb_service.tables import Account
+
+Answer = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The outcome of a command: fields for programs, lines for people."""
+
+    fields: Answer
+    lines: Sequence[str]
+
+
+def create_admin(runtime: Runtime, *, name: str) -> Told:
+    """Open an admin account, in a database brought up to date first, with a token that is shown this once.
+
+    Raises:
+        Conflict: the name is taken.
+    """
+    migrations.upgrade(runtime.settings)
+    with runtime.database.transaction() as session:
+        account = identity.create_account(session, name, role="admin")
+        record_act(session, None, "account.create", account.id, owner=account.id, detail={"role": account.role})
+        token = _fresh_token(session, account, runtime)
+    fields = {"account_id": account.id, "name": account.name, "role": account.role, "token": token}
+    return Told(fields, [token, "Keep this token: it is not shown again."])
+
+
+def issue_token(runtime: Runtime, *, account: str) -> Told:
+    """A new token for the account of this name. Raises `NotFound`."""
+    with runtime.database.transaction() as session:
+        found = _account_named(session, account)
+        token = _fresh_token(session, found, runtime)
+    return Told({"account_id": found.id, "token": token}, [token, "Keep this token: it is not shown again."])
+
+
+def login_link(runtime: Runtime, *, account: str, public_url: str | None = None) -> Told:
+    """A way into the dashboard that works once, for the account of this name.
+
+    `public_url` is where the service is reached; the settings' own where it is None. Raises `NotFound`.
+    """
+    with runtime.database.transaction() as session:
+        found = _account_named(session, account)
+        text = identity.make_login_link(session, found.id, key=runtime.token_key).reveal().decode()
+        record_act(session, None, "account.login_link", found.id, owner=found.id)
+    address = (public_url or runtime.settings.public_url).rstrip("/")
+    url = f"{address}/dashboard/login/{text}"
+    minutes = identity.LINK_SECONDS // 60
+    fields = {"url": url, "expires_in_seconds": identity.LINK_SECONDS}
+    return Told(fields, [url, f"It works once, within {minutes} minutes."])
+
+
+def audit_verify(runtime: Runtime) -> Told:
+    """Walk the audit log's chain of hashes.
+
+    Raises:
+        Conflict: a row does not fit; the first such is named.
+    """
+    with runtime.database.reading() as session:
+        bad = audit.first_bad_row(session)
+    if bad is not None:
+        number, why = bad
+        raise Conflict("audit_broken", f"The audit log is broken at row {number}: {why}.")
+    return Told({"intact": True}, ["The audit log is intact."])
+
+
+def migrate(runtime: Runtime) -> Told:
+    """Bring the database up to date."""
+    migrations.upgrade(runtime.settings)
+    return Told({"migrated": True}, ["The database is up to date."])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0, or 1 with one sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        runtime = open_runtime(Settings())
+        try:
+            told = _chosen(options)(runtime)
+        finally:
+            runtime.database.close()
+    except ServiceError as error:
+        return _complain(error.code, error.detail, as_json=options.json)
+    except DBAPIError as error:
+        why = " ".join(str(error.orig).split())
+        cure = "check SDB_DATABASE_URL and SDB_DATA_DIR, or run: sdb admin migrate"
+        return _complain("database_unusable", f"The database cannot be used ({why}); {cure}.", as_json=options.json)
+    except OSError as error:
+        return _complain("files_unusable", f"The service's files cannot be used: {error}.", as_json=options.json)
+    except ValidationError as error:
+        detail = "; ".join(str(fault["msg"]) for fault in error.errors())
+        return _complain("settings_invalid", detail, as_json=options.json)
+    if options.json:
+        sys.stdout.write(json.dumps(dict(told.fields)) + "\n")
+        return 0
+    sys.stdout.write(f"{told.lines[0]}\n")  # alone on stdout, for scripts
+    sys.stderr.writelines(f"{line}\n" for line in told.lines[1:])
+    return 0
+
+
+def _chosen(options: argparse.Namespace) -> Callable[[Runtime], Told]:
+    commands: dict[str, Callable[[Runtime], Told]] = {
+        "create-admin": lambda runtime: create_admin(runtime, name=options.name),
+        "issue-token": lambda runtime: issue_token(runtime, account=options.account),
+        "login-link": lambda runtime: login_link(runtime, account=options.account, public_url=options.url),
+        "audit-verify": audit_verify,
+        "migrate": migrate,
+    }
+    return commands[options.command]
+
+
+def _complain(code: str, detail: str, *, as_json: bool) -> int:
+    sys.stderr.write(f"sdb: {detail} ({code})\n")
+    if as_json:
+        sys.stdout.write(json.dumps({"error": {"code": code, "detail": detail}}) + "\n")
+    return 1
+
+
+def _fresh_token(session: Session, account: Account, runtime: Runtime) -> str:
+    token, text = identity.issue_token(session, account.id, name="operator", key=runtime.token_key)
+    record_act(session, None, "token.issue", token.id, owner=account.id)
+    return text.reveal().decode()
+
+
+def _account_named(session: Session, name: str) -> Account:
+    statement = select(Account).where(Account.name == name, Account.closed_at.is_(None))
+    found = session.execute(statement).scalar_one_or_none()
+    if found is None:
+        raise NotFound("account_not_found", f"There is no open account named {name!r}; check the name's spelling.")
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sdb_service.admin", description="Acts of the operator.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    creating = commands.add_parser("create-admin", help="open an admin account and print its token once")
+    creating.add_argument("--name", required=True, help="name of the new account")
+    issuing = commands.add_parser("issue-token", help="print a new token")
+    linking = commands.add_parser("login-link", help="print a way into the dashboard that works once")
+    for command in (issuing, linking):
+        command.add_argument("--account", required=True, help="name of the account")
+    linking.add_argument("--url", help="where the service is reached; SDB_PUBLIC_URL where it is left out")
+    verifying = commands.add_parser("audit-verify", help="check the audit log's chain of hashes")
+    migrating = commands.add_parser("migrate", help="bring the database up to date")
+    for command in (creating, issuing, linking, verifying, migrating):
+        command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
