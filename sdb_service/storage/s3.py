@@ -43,8 +43,9 @@ class S3Storage:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
 
     def fetch(self, key: str, target: Path) -> None:
+        chunks = self.read(key)  # a file that is missing leaves no empty target
         with target.open("wb") as file:
-            for chunk in self.read(key):
+            for chunk in chunks:
                 file.write(chunk)
 
     def read(self, key: str) -> Iterator[bytes]:
@@ -89,7 +90,12 @@ class S3Storage:
         raise NotImplementedError("parts go straight to the bucket, to the address given with the upload")
 
     def parts(self, key: str, ref: str | None) -> dict[int, int]:
-        return {part["PartNumber"]: part["Size"] for part in self._listed(key, ref)}
+        try:
+            return {part["PartNumber"]: part["Size"] for part in self._listed(key, ref)}
+        except ClientError as error:
+            if _is_over(error):
+                return {}
+            raise
 
     def join_parts(self, key: str, ref: str | None) -> None:
         etags = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in self._listed(key, ref)]
@@ -99,7 +105,7 @@ class S3Storage:
         try:
             self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=ref)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchUpload":
+            if not _is_over(error):
                 raise
 
     def _listed(self, key: str, ref: str | None) -> list[dict[str, Any]]:
@@ -109,6 +115,11 @@ class S3Storage:
 
 def _is_missing(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}
+
+
+def _is_over(error: ClientError) -> bool:
+    """Whether the upload in parts was joined or dropped before."""
+    return error.response["Error"]["Code"] in {"NoSuchUpload"}
 
 
 def _translated(error: ClientError, key: str) -> Exception:
