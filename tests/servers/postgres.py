@@ -36,7 +36,7 @@ class Postgres:
     def fresh_database(self) -> Iterator[str]:
         """An empty database for the length of the block; yields its SQLAlchemy address."""
         name = f"sdb_{secrets.token_hex(6)}"
-        self._run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self._run(sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(name)))
         try:
             yield self.url(name)
         finally:

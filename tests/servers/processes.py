@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,9 +42,17 @@ def server_folder(name: str) -> Iterator[Path]:
 
 @contextmanager
 def kept(
-    command: Sequence[str], *, folder: Path, ready: Callable[[], bool], stop: str = "SIGTERM", user: str | None = None
+    command: Sequence[str],
+    *,
+    folder: Path,
+    ready: Callable[[], bool],
+    stop: str = "SIGTERM",
+    user: str | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
     """Run `command` under the keeper until the block ends; entered once `ready()` holds.
+
+    The server sees nothing of this process's variables but the PATH, and what `env` adds.
 
     Raises:
         ServerFailed: it ended by itself, or was not ready in time.
@@ -57,7 +65,7 @@ def kept(
             stdout=output,
             stderr=output,
             cwd=folder,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(env or {})},
         )
     try:
         _wait(keeper, ready, log)

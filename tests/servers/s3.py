@@ -16,6 +16,7 @@ from tests.servers.processes import ServerMissing, free_port, kept, server_folde
 ACCESS_KEY_ID = "testing"
 SECRET_ACCESS_KEY = "testing-secret"
 REGION = "us-east-1"
+KEYS_ON_A_PAGE = 50  # few, so that what forgets to turn the page is found out
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,6 @@ def s3_server() -> Iterator[S3Server]:
         raise ServerMissing("no moto server: install moto[server] (it is in requirements.lock)")
     server = S3Server(free_port())
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(server.port)]
-    with server_folder("s3") as folder, kept(command, folder=folder, ready=server.answers):
+    small_pages = {"MOTO_S3_DEFAULT_MAX_KEYS": str(KEYS_ON_A_PAGE)}
+    with server_folder("s3") as folder, kept(command, folder=folder, ready=server.answers, env=small_pages):
         yield server
