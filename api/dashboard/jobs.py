@@ -42,7 +42,7 @@ def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, done: str = "
     session.refresh(job)
     told = schemas.Job.of(job)
     stages = curves(queries.metric_events(session, job.id))
-    drawn = {"after": after, "stages": stages, "over": job.state in queries.OVER}
+    drawn = {"after": after, "stages": stages, "order": list(stages), "over": job.state in queries.OVER}
     names = shown.source_names(session, viewer.caller, [told])
     return page("job.html", viewer, done=done, job=told, names=names, drawn=drawn)
 

@@ -41,5 +41,5 @@ def get_progress(viewer: ViewerDep, session: ReadSession) -> list[dict[str, Any]
 
 
 @rest.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-def nothing_here(path: str) -> HTMLResponse:  # noqa: ARG001
+def nothing_here(path: str, viewer: ViewerDep) -> HTMLResponse:  # noqa: ARG001
     raise NotFound("page_not_found", "There is no such page; start again from the overview.")

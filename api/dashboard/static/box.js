@@ -19,7 +19,7 @@ function drawStudents(place, students) {
     x: row.mean + row.std, y: row.name, text: row.mean.toFixed(1), showarrow: false, xanchor: "left", xshift: 6,
   }));
   Plotly.newPlot(place, [bars], layout({
-    xaxis: axis({ range: [0, 112], tickvals: [0, 25, 50, 75, 100], ticksuffix: " %" }),
+    xaxis: axis({ range: [0, place.clientWidth < 480 ? 130 : 112], tickvals: [0, 25, 50, 75, 100], ticksuffix: " %" }),
     yaxis: axis({ gridcolor: "rgba(0,0,0,0)" }),
     annotations: notes,
     hovermode: "closest",
@@ -45,7 +45,7 @@ function drawSoftLabels(place, image) {
   }), CONFIG);
 }
 
-drawStudents(document.getElementById("students"), charts.students);
-for (const image of charts.soft_labels) {
-  drawSoftLabels(addChart(document.getElementById("soft-labels"), "low"), image);
-}
+drawStudents(addChart(document.getElementById("students"), "tall"), charts.students);
+// All places first: each knows its width only when the grid is full.
+const images = charts.soft_labels.map((image) => [addChart(document.getElementById("soft-labels"), "low"), image]);
+for (const [place, image] of images) drawSoftLabels(place, image);

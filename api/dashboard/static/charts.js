@@ -2,8 +2,9 @@
 "use strict";
 
 const TEACHERS = { original: "#5b6675", closed: "#d55e00", open: "#0072b2" };
-const LINES = ["#1c2430", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
-const CONFIG = { displayModeBar: false, responsive: true };
+const LINES = ["#1c2430", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#d55e00", "#0072b2"];
+const DASHES = ["solid", "dot", "dash"];
+const CONFIG = { displayModeBar: false };
 
 function layout(changes) {
   return {
@@ -28,9 +29,15 @@ function readData(id) {
   return JSON.parse(document.getElementById(id).textContent);
 }
 
+// A chart changes its width with its place in the grid, also when another one joins: Plotly itself hears of windows only.
+const watcher = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.classList.contains("js-plotly-plot")) Plotly.Plots.resize(target);
+});
+
 function addChart(place, size) {
   const chart = document.createElement("div");
   chart.className = `chart ${size}`;
   place.append(chart);
+  watcher.observe(chart);
   return chart;
 }

@@ -24,13 +24,24 @@ function addPoint(line, step, value) {
   line.values.push(value);
 }
 
+// What belongs to the closed stream has one colour, what to the open another; parts of one stream differ in dashes.
+function styles(names) {
+  const parts = { closed: 0, open: 0 };
+  let others = 0;
+  return names.map((name) => {
+    const stream = name.split("_")[0];
+    if (stream in parts) return { color: TEACHERS[stream], dash: DASHES[parts[stream]++ % DASHES.length], width: 1.8 };
+    return { color: LINES[others++ % LINES.length], width: name === "loss" ? 2.5 : 1.8 };
+  });
+}
+
 function draw(stage) {
   if (!charts.has(stage)) charts.set(stage, addChart(place, ""));
-  const names = Object.keys(drawn.stages[stage]).sort((a, b) => (b === "loss") - (a === "loss"));
+  const names = Object.keys(drawn.stages[stage]).sort((a, b) => (b === "loss") - (a === "loss") || (a < b ? -1 : 1));
+  const drawing = styles(names);
   const traces = names.map((name, number) => {
     const { steps, values } = drawn.stages[stage][name];
-    const color = LINES[number % LINES.length];
-    return { x: [...steps], y: [...values], name: name.replaceAll("_", " "), mode: "lines", line: { color, width: name === "loss" ? 2.5 : 1.5 } };
+    return { x: [...steps], y: [...values], name: name.replaceAll("_", " "), mode: "lines", line: drawing[number] };
   });
   Plotly.react(charts.get(stage), traces, layout({
     title: heading(stage),
@@ -76,7 +87,8 @@ function listen() {
   stream.addEventListener("end", () => { stream.close(); location.reload(); });
 }
 
-for (const stage of Object.keys(drawn.stages)) draw(stage);
+for (const stage of drawn.order) charts.set(stage, addChart(place, ""));
+for (const stage of charts.keys()) draw(stage);
 if (!drawn.over) {
   listen();
   // A browser keeps six connections to a server: pages in the background give theirs back.

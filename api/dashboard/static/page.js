@@ -9,6 +9,8 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   time.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
