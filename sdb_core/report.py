@@ -24,6 +24,7 @@ from sdb_core.wrapping import wrap
 SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
 _ROWS = ("scratch", "label_smoothing", "from_original", "closed", "open", "original_labels")
 _SHOWN_IMAGES = 6
+_RIVAL_KEY = 1001  # a number that no attacker's random key has
 _SHOWN_TEMPERATURE = 4.0
 
 
@@ -72,11 +73,11 @@ def _accuracies(subject: Subject) -> dict[str, Value]:
 def _rivals(
     subject: Subject, settings: EvaluationSettings, *, run: Run, state_folder: Path | None
 ) -> dict[str, Subject]:
-    """The same model wrapped by other policies, with a key of the same making but its own draw."""
+    """The same model wrapped by other policies, with a key of the same lambda and normalisation but its own draw."""
     rivals = {}
     for policy in settings.compare:
-        wrapped = WrapSettings.for_policy(policy)
-        key = dataclasses.replace(random_key(subject.key, seed=subject.seed, number=1001), lam=wrapped.lam)
+        wrapped = WrapSettings.for_policy(policy, {"lam": subject.key.lam})
+        key = random_key(subject.key, seed=subject.seed, number=_RIVAL_KEY)
         state_path = state_folder / f"compare-{policy}.pt" if state_folder else None
         result = wrap(
             subject.original,

@@ -87,13 +87,16 @@ class WrapSettings(TrainingSettings):
     `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11. `nasty`: `omega`.
     """
 
+    epochs: int = 15
+    min_steps: int = 1100
+    batch_size: int = 64
     lam: float = 0.7
     temperature: float = 4.0
-    top_share: float = 0.55
-    decoy_share: float = 0.42
-    decoy: str = "next"
+    top_share: float = 0.69
+    decoy_share: float = 0.28
+    decoy: str = "far"
     mixup: float = 0.5
-    wrong_keys: bool = False
+    wrong_keys: bool = True
     closed_weight: float = 1.0
     open_weight: float = 1.0
     closed_ce: float = 1.0
@@ -131,6 +134,9 @@ class WrapSettings(TrainingSettings):
 class StudentSettings(TrainingSettings):
     """How a student is taught: Eq. 2's `alpha` and `temperature`, and the label `smoothing` of students without one."""
 
+    epochs: int = 24
+    min_steps: int = 430
+    batch_size: int = 64
     alpha: float = 0.9
     temperature: float = 4.0
     smoothing: float = 0.1
@@ -152,7 +158,7 @@ class EvaluationSettings(Settings):
 
     level: str = "quick"
     seeds: int = 3
-    student: str = "sdb:cnn"
+    student: str = "sdb:cnn-small"
     compare: tuple[str, ...] = ("sdb",)
     student_settings: StudentSettings = field(default_factory=StudentSettings)
 
@@ -175,9 +181,9 @@ def check_policy(policy: str) -> None:
 
 _POLICY_DEFAULTS: dict[str, dict[str, Any]] = {
     "sdb-hardened": {},
-    "sdb": {"omega": 0.1, "eta": 0.001, "temperature": 4.0},
-    "nasty": {"omega": 0.04, "temperature": 4.0},
-    "normal": {"epochs": 0},
+    "sdb": {"omega": 0.15},
+    "nasty": {"omega": 0.04},
+    "normal": {"epochs": 0, "min_steps": 0},
 }
 
 
