@@ -181,7 +181,7 @@ def check_policy(policy: str) -> None:
 
 _POLICY_DEFAULTS: dict[str, dict[str, Any]] = {
     "sdb-hardened": {},
-    "sdb": {"omega": 0.15},
+    "sdb": {"omega": 0.1},
     "nasty": {"omega": 0.04},
     "normal": {"epochs": 0, "min_steps": 0},
 }
