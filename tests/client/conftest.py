@@ -7,6 +7,7 @@ import pytest
 from sdb_client import Client
 
 from .running import PART_BYTES, Service, running
+from .weather import BadLine, Fault, MakeLine
 
 _numbers = itertools.count(1)
 
@@ -42,3 +43,17 @@ def checkpoint(tmp_path: Path) -> Path:
     file = tmp_path / "net.safetensors"
     file.write_bytes(bytes(range(256)) * (PART_BYTES // 256 * 7 // 2))
     return file
+
+
+@pytest.fixture
+def bad_line() -> Iterator[MakeLine]:
+    """Makes bad lines, and closes them after the test."""
+    made: list[BadLine] = []
+
+    def make(fault: Fault) -> BadLine:
+        made.append(BadLine(fault))
+        return made[-1]
+
+    yield make
+    for line in made:
+        line.close()

@@ -1,6 +1,7 @@
 """The worker's part, played without training: checks pass or fail, and a job leaves a box with a key."""
 
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,11 @@ def finish(runtime: Runtime, claim: Claim, *, report: dict[str, Any] | None = No
         prefix = f"jobs/{job.id}/{claim.attempt}"
         for name, content in (("box.safetensors", checkpoint), ("box.onnx", network)):
             runtime.storage.put_bytes(f"{prefix}/{name}", content)
-        lifecycle.succeed(session, claim)
+        report_key = None
+        if report is not None:
+            report_key = f"{prefix}/report.json"
+            runtime.storage.put_bytes(report_key, json.dumps(report).encode())
+        lifecycle.succeed(session, claim, report_key=report_key)
         session.add(_box(job, model, prefix, checkpoint=checkpoint, network=network))
         session.flush()
         key_id = new_id("key")
