@@ -1,0 +1,1 @@
+"""What the production profile's description promises, kept without a container engine."""
