@@ -125,9 +125,15 @@ class WrapSettings(TrainingSettings):
 
     @staticmethod
     def for_policy(policy: str, values: Mapping[str, Any] | None = None) -> "WrapSettings":
-        """The policy's defaults with `values` over them. Raises InvalidSettings for an unknown policy or value."""
+        """The policy's defaults with `values` over them. Raises InvalidSettings for an unknown policy or value.
+
+        Who names `epochs` and no `min_steps` gets these epochs alone.
+        """
         check_policy(policy)
-        return WrapSettings.from_dict({**_POLICY_DEFAULTS[policy], **(values or {})})
+        given = dict(values or {})
+        if "epochs" in given:
+            given.setdefault("min_steps", 0)
+        return WrapSettings.from_dict({**_POLICY_DEFAULTS[policy], **given})
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,6 @@ class StudentSettings(TrainingSettings):
     """How a student is taught: Eq. 2's `alpha` and `temperature`, and the label `smoothing` of students without one."""
 
     epochs: int = 24
-    min_steps: int = 430
     batch_size: int = 64
     alpha: float = 0.9
     temperature: float = 4.0

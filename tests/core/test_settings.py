@@ -14,6 +14,12 @@ def test_the_defaults_of_every_policy_survive_json(policy):
     assert WrapSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
+def test_who_names_the_epochs_of_a_wrap_gets_these_alone():
+    assert WrapSettings.for_policy("sdb", {"epochs": 2}).min_steps == 0
+    assert WrapSettings.for_policy("sdb", {"epochs": 2, "min_steps": 9}).min_steps == 9
+    assert WrapSettings.for_policy("sdb").min_steps > 0
+
+
 def test_nested_settings_survive_json():
     settings = EvaluationSettings(seeds=2, compare=("sdb", "nasty"), student_settings=StudentSettings(epochs=3))
     assert EvaluationSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
