@@ -84,7 +84,9 @@ def _run(line: list[str]) -> int:
 def _require_python() -> None:
     if sys.version_info < (3, 11):
         found = ".".join(str(part) for part in sys.version_info[:3])
-        sys.exit(f"run.py: this is Python {found}; run it with Python 3.11 or newer, for example: python3.11 run.py demo")
+        sys.exit(
+            f"run.py: this is Python {found}; run it with Python 3.11 or newer, for example: python3.11 run.py demo"
+        )
 
 
 def _install() -> None:
@@ -93,9 +95,13 @@ def _install() -> None:
         return
     free = shutil.disk_usage(ROOT).free / 2**30
     if free < NEEDED_GIB:
-        sys.exit(f"run.py: {free:.0f} GiB are free here and the installation needs {NEEDED_GIB}; make room and run it again.")
+        sys.exit(
+            f"run.py: {free:.0f} GiB are free here and the installation needs {NEEDED_GIB}; make room and run it again."
+        )
     if not PYTHON.is_file():
-        _step("making .venv", [sys.executable, "-m", "venv", str(VENV)], "install the venv module (Debian: python3-venv)")
+        _step(
+            "making .venv", [sys.executable, "-m", "venv", str(VENV)], "install the venv module (Debian: python3-venv)"
+        )
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     _step(
         "installing the locked packages (about 7 GiB with PyTorch, some minutes)",

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application: JSON only, no results kept, messages acknowledged early."""
+    (settings.data_dir / "beat").mkdir(parents=True, exist_ok=True)
     app = Celery("sdb", broker=settings.broker_url or "filesystem://localhost//", set_as_current=False)
     app.conf.update(
         task_serializer="json",
@@ -60,7 +61,7 @@ def ring_after_commit(session: Session, celery: Celery, kind: Kind, row_id: str)
 
 def _folder_options(settings: Settings) -> dict[str, Any]:
     messages, control = settings.data_dir / "broker" / "messages", settings.data_dir / "broker" / "control"
-    for folder in (messages, control, settings.data_dir / "beat"):
+    for folder in (messages, control):
         Path(folder).mkdir(parents=True, exist_ok=True)
     return {
         "data_folder_in": str(messages),

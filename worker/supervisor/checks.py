@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from sdb_service import lifecycle
+from sdb_service.broker import ring_after_commit
 from sdb_service.errors import LostLease
 from sdb_service.lifecycle import DATASETS, MODELS, Claim, Kind
 from sdb_service.runtime import Runtime
@@ -71,6 +72,7 @@ def _conclude(runtime: Runtime, held: Claim, outcome: Outcome) -> None:
                 lifecycle.fail(session, held, code=f"{what}_too_heavy", detail=detail)
             case Stopped("shutdown"):
                 lifecycle.release(session, held)
+                ring_after_commit(session, runtime.celery, held.kind, held.id)
             case Stopped(_):
                 raise LostLease(f"{held.kind.name} {held.id}")
 

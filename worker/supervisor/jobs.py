@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from sdb_service import lifecycle
+from sdb_service.broker import ring_after_commit
 from sdb_service.errors import LostLease
 from sdb_service.lifecycle import JOBS, Claim
 from sdb_service.runtime import Runtime
@@ -116,6 +117,7 @@ def _conclude(runtime: Runtime, held: Claim, job: Job, place: Workplace, outcome
         case Stopped("shutdown"):
             with runtime.database.transaction() as session:
                 lifecycle.release(session, held)
+                ring_after_commit(session, runtime.celery, JOBS, held.id)
         case Stopped(_):
             raise LostLease(f"job {job.id}")
 
@@ -124,6 +126,7 @@ def _retry_or_give_up(runtime: Runtime, held: Claim, why: str) -> None:
     with runtime.database.transaction() as session:
         if held.attempt < runtime.settings.max_attempts:
             lifecycle.retry(session, held)
+            ring_after_commit(session, runtime.celery, JOBS, held.id)
             return
         detail = (
             f"The training process ended {held.attempt} times ({why}), most likely for want of memory; "

@@ -52,6 +52,7 @@ def environment(settings: Settings, place: Workplace) -> dict[str, str]:
         "PYTHONPATH": str(_root()),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait slow down everything else on a small machine
     }
 
 

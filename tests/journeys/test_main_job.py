@@ -1,0 +1,96 @@
+"""The main job, on both profiles, as real processes: upload, wrap, key, license, prediction, evidence."""
+
+import io
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
+from sdb_client import Box, Client, InputSpec, NotAllowed, NotFound
+from sdb_core.report import SCHEMA_PATH
+from tests.journeys.canary import leaks, needles, places
+from tests.journeys.running import RunningService, running
+from tests.servers.profiles import Profile
+
+QUICK = {"level": "quick", "seeds": 1, "epochs": 2, "compare": []}
+
+
+def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
+    found = load_digits()
+    return np.round(found.images[-count:] * (255 / 16)).astype(np.uint8)[..., None], found.target[-count:]
+
+
+def wrapped(provider: Client, teacher: tuple[Path, InputSpec]) -> Box:
+    path, spec = teacher
+    return provider.wrap(
+        path,
+        dataset="builtin:digits",
+        architecture="sdb:cnn",
+        num_classes=10,
+        input=spec,
+        evaluate=QUICK,
+    )
+
+
+def as_png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0]).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_provider_wraps_a_customer_learns_and_the_public_gets_predictions(
+    any_profile: Profile, teacher: tuple[Path, InputSpec], tmp_path: Path
+) -> None:
+    with running(any_profile, tmp_path) as service:
+        admin, provider = service.client("admin", "root"), service.client("provider", "ada")
+        customer, stranger = service.client("customer", "carl"), service.client("customer", "eve")
+        box = wrapped(provider, teacher)
+
+        pixels, labels = digits(100)
+        everybody = service.public()
+        with pytest.raises(NotFound):
+            everybody.boxes.predict(box.id, pixels)
+        provider.boxes.publish(box.id)
+        public = everybody.boxes.predict(box.id, pixels)
+        assert np.mean(np.array(public.labels) == labels) > 0.9
+        one = everybody.boxes.predict(box.id, as_png(pixels[0]))
+        assert one.labels[0] == public.labels[0]
+        with pytest.raises(NotAllowed):
+            everybody.boxes.predict(box.id, pixels, outputs=["logits"])
+
+        license_ = provider.licenses.grant(box.id, customer.accounts.me().id)
+        key = customer.licenses.key(license_.id)
+        with pytest.raises(NotFound):
+            stranger.licenses.key(license_.id)
+        blended = provider.boxes.predict(box.id, key.embed(key.normalise(pixels)))
+        assert np.mean(np.array(blended.labels) == labels) > 0.9
+
+        report = provider.jobs.report(box.job_id)
+        jsonschema.validate(report, json.loads(SCHEMA_PATH.read_text()))
+        weights = customer.boxes.download(box.id, tmp_path / "box.safetensors")
+        assert set(load_file(weights)) == set(load_file(teacher[0]))
+
+        acts = {event.action for event in admin.audit.list()}
+        assert {"model.create", "job.create", "box.make", "box.publish", "license.grant", "license.key"} <= acts
+        assert_nothing_leaked(service, key.kappa, tmp_path)
+
+
+def assert_nothing_leaked(service: RunningService, kappa: np.ndarray, folder: Path) -> None:
+    """No byte of the key in logs, database, broker folder or storage, but sealed."""
+    found = leaks(places(service.profile.settings, folder), needles(kappa))
+    assert found == []
+
+
+def test_the_search_for_leaks_finds_what_is_planted(embedded_profile: Profile, tmp_path: Path) -> None:
+    kappa = np.random.default_rng(0).normal(size=(1, 8, 8)).astype(np.float32)
+    (tmp_path / "raw").write_bytes(b"..." + kappa.tobytes())
+    (tmp_path / "hex").write_text(kappa.tobytes().hex())
+    (tmp_path / "list").write_text(json.dumps(kappa.tolist()))
+    (tmp_path / "clean").write_text("nothing")
+    files = ((path.name, path.read_bytes()) for path in tmp_path.iterdir() if path.is_file())
+    assert sorted(leaks(files, needles(kappa))) == ["hex", "list", "raw"]
