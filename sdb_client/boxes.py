@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sdb_client.arrays import from_npy, to_npy
 from sdb_client.errors import FileChanged
-from sdb_client.http import Wire, path
+from sdb_client.http import Wire, path, read_json
 from sdb_client.models import InputSpec
 from sdb_client.shapes import from_json
 
@@ -126,7 +126,7 @@ class Boxes:
         address = path("v1", "boxes", box_id, "predict")
         headers = {"Content-Type": kind}
         answer = self._wire.send("POST", address, params=params, content=content, headers=headers)
-        return from_json(Predictions, answer.json())
+        return from_json(Predictions, read_json(answer))
 
     def predict_array(
         self, box_id: str, images: Images, *, output: Output = "probs", temperature: float = 1.0, resize: bool = False

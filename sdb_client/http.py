@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from sdb_client.errors import AnswerUnreadable, ConnectionFailed, ProblemError, from_answer
+from sdb_client.errors import AnswerUnreadable, ConnectionFailed, ProblemError, SDBError, from_answer
 from sdb_client.shapes import from_json
 
 Shape = TypeVar("Shape")
@@ -34,6 +34,7 @@ class Wire:
         timeout: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        _require_usable(url, token)
         self.url = url.rstrip("/")
         self.sleep = sleep
         self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
@@ -44,15 +45,22 @@ class Wire:
 
     def get(self, path: str, *, params: Params | None = None) -> Any:
         """The JSON at `path`."""
-        return _json(self.send("GET", path, params=params))
+        return read_json(self.send("GET", path, params=params))
 
     def create(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST something new. A fresh `Idempotency-Key` makes it safe to repeat after a lost connection."""
-        return _json(self.send("POST", path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex}))
+        return read_json(self.send("POST", path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex}))
 
-    def act(self, path: str, body: Mapping[str, Any] | None = None, *, repeatable: bool = False) -> Any:
+    def act(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        repeatable: bool = False,
+        timeout: float | None = None,
+    ) -> Any:
         """POST an act on something; repeated after a lost connection only where twice does what once does."""
-        return _json(self.send("POST", path, json=body, repeatable=repeatable))
+        return read_json(self.send("POST", path, json=body, repeatable=repeatable, timeout=timeout))
 
     def delete(self, path: str) -> None:
         self.send("DELETE", path)
@@ -78,15 +86,24 @@ class Wire:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
+        timeout: float | None = None,
     ) -> httpx2.Response:
         """One request, repeated after lost connections and short outages if it is `repeatable`.
+
+        `timeout` in seconds takes the place of the client's own.
 
         Raises:
             ConnectionFailed: no answer came, also not to the repeats.
             ProblemError: the service answered with an error; its child by status.
         """
         request = self._http.build_request(
-            method, self.url + path, params=params, json=json, content=content, headers=self._signed(headers)
+            method,
+            self.url + path,
+            params=params,
+            json=json,
+            content=content,
+            headers=self._signed(headers),
+            timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
         )
         pause = _FIRST_PAUSE
         for _ in range(_ATTEMPTS - 1 if repeatable else 0):
@@ -127,13 +144,13 @@ class Wire:
                     response.read()
                 _raise_for(response)
                 yield response
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise _lost(self.url, error) from error
 
     def _once(self, request: httpx2.Request) -> httpx2.Response:
         try:
             response = self._http.send(request)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise _lost(f"{request.url.scheme}://{request.url.netloc.decode()}", error) from error
         _raise_for(response)
         return response
@@ -147,6 +164,14 @@ def path(*steps: str) -> str:
     return "".join(f"/{quote(step, safe='')}" for step in steps)
 
 
+def read_json(response: httpx2.Response) -> Any:
+    """The JSON of an answer. Raises AnswerUnreadable where it is none."""
+    try:
+        return response.json()
+    except ValueError as error:
+        raise AnswerUnreadable(f"{response.request.url} did not answer with JSON") from error
+
+
 @dataclass(frozen=True)
 class _Page:
     data: tuple[Mapping[str, Any], ...]
@@ -158,7 +183,18 @@ def _may_yet_succeed(problem: ProblemError) -> bool:
     return problem.status in (502, 503, 504) or problem.code == "idempotency_in_flight"
 
 
-def _lost(where: str, error: httpx2.TransportError) -> ConnectionFailed:
+def _require_usable(url: str, token: str | None) -> None:
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise SDBError("address_invalid", f"{url!r} is no address: {error}.") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise SDBError("address_invalid", f"{url!r} is no address of a service; write http://HOST:PORT.")
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise SDBError("token_invalid", "The token holds characters that no token has; copy it again.")
+
+
+def _lost(where: str, error: httpx2.RequestError) -> ConnectionFailed:
     why = str(error) or type(error).__name__
     return ConnectionFailed(f"The service at {where} could not be reached ({why}); check the address and that it runs.")
 
@@ -171,10 +207,3 @@ def _raise_for(response: httpx2.Response) -> None:
     except ValueError:
         body = {}
     raise from_answer(response.status_code, body if isinstance(body, dict) else {}, response.headers)
-
-
-def _json(response: httpx2.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError as error:
-        raise AnswerUnreadable(f"{response.request.url} did not answer with JSON") from error

@@ -14,6 +14,7 @@ Progress = Callable[[int, int], None]  # bytes that have arrived, bytes of the w
 
 _PART_ATTEMPTS = 3
 _PAUSE = 0.3  # seconds before a part is sent again
+_JOINING = 600.0  # seconds; the service reads the whole file once more
 _READ_BYTES = 2**20
 
 
@@ -102,7 +103,8 @@ class Uploads:
                 if len(upload.parts) <= arrived:
                     raise ConnectionFailed("Parts were sent and have not arrived; try again later.")
             if upload.state == "open":
-                answer = self._wire.act(path("v1", "uploads", upload.id, "complete"), repeatable=True)
+                address = path("v1", "uploads", upload.id, "complete")
+                answer = self._wire.act(address, repeatable=True, timeout=_JOINING)
                 upload = from_json(Upload, answer)
         except ConnectionFailed as error:
             raise UploadInterrupted(upload.id, error.detail) from error

@@ -6,7 +6,7 @@ import pytest
 
 from sdb_client import Client
 
-from .running import PART_BYTES, Service, running
+from .running import PART_BYTES, Service, running, small_settings
 from .weather import BadLine, Fault, MakeLine
 
 _numbers = itertools.count(1)
@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests; each test has accounts of its own."""
-    with running(tmp_path_factory.mktemp("service")) as found:
+    with running(small_settings(tmp_path_factory.mktemp("service"))) as found:
         yield found
 
 

@@ -37,10 +37,9 @@ class Service:
         return Client(self.url, token=self.token_of(name, role=role))
 
 
-@contextmanager
-def running(folder: Path) -> Iterator[Service]:
-    """Serve on a free port until the block ends."""
-    settings = Settings(
+def small_settings(folder: Path) -> Settings:
+    """An embedded service with small limits."""
+    return Settings(
         data_dir=folder / "data",
         kek_file=folder / "keys" / "kek",
         token_key_file=folder / "keys" / "token-key",
@@ -49,6 +48,11 @@ def running(folder: Path) -> Iterator[Service]:
         max_json_bytes=64 * 1024,
         requests_per_minute=1_000_000,
     )
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Service]:
+    """Serve on a free port until the block ends."""
     runtime = open_runtime(settings)
     migrations.upgrade(settings)
     with socket.socket() as listening:

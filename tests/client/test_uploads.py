@@ -10,8 +10,9 @@ import pytest
 
 from sdb_client import Client, FileChanged, Invalid, TooLarge, UploadInterrupted
 from sdb_client.uploads import Uploads
+from sdb_service.settings import Settings
 
-from .running import PART_BYTES, Service
+from .running import PART_BYTES, Service, running
 from .weather import MakeLine, wire
 
 
@@ -158,3 +159,20 @@ def test_presigned_addresses_get_the_bytes_and_never_the_token(bucket: str, chec
         assert "authorization" not in headers
         assert "x-content-sha256" not in headers
         assert "content-type" not in headers
+
+
+@pytest.mark.production
+def test_parts_go_straight_to_a_real_bucket(production_settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "net.safetensors"
+    file.write_bytes(bytes(range(256)) * 4 * (production_settings.part_bytes // 1024) + b"a second, short part")
+    with (
+        running(production_settings) as service,
+        service.client_of("a provider with a bucket", role="provider") as client,
+    ):
+        begun = client.uploads.begin(file)
+        assert all(not address.url.startswith(service.url) for address in begun.addresses)
+        assert all(address.url.startswith("http") for address in begun.addresses)
+
+        upload = client.uploads.resume(begun.id, file)
+
+    assert (upload.state, upload.parts_expected) == ("complete", 2)

@@ -15,6 +15,7 @@ from sdb_client import (
     NotSignedIn,
     ProblemError,
     RateLimited,
+    SDBError,
     ServerError,
     TooLarge,
 )
@@ -144,6 +145,20 @@ def test_a_service_that_is_not_there_is_told_by_its_address(tmp_path: Path, bad_
 
     assert failed.value.code == "connection_failed"
     assert (len(line.seen), pauses) == (4, [0.2, 0.4, 0.8])
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "", "http://", "ftp://sdb.test", "http://sdb.test:port"])
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(SDBError) as refused:
+        Client(url)
+    assert refused.value.code == "address_invalid"
+
+
+def test_a_token_that_cannot_be_one_is_refused_without_being_repeated() -> None:
+    with pytest.raises(SDBError) as refused:
+        Client("http://sdb.test", token="sdb_sécret\n")
+    assert refused.value.code == "token_invalid"
+    assert "cret" not in str(refused.value)
 
 
 def test_accounts_tokens_and_login_links_go_round(admin: Client, service: Service) -> None:
