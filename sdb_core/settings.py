@@ -88,12 +88,12 @@ class WrapSettings(TrainingSettings):
     """
 
     epochs: int = 15
-    min_steps: int = 1100
+    min_steps: int = 2000
     batch_size: int = 64
     lam: float = 0.7
     temperature: float = 4.0
-    top_share: float = 0.69
-    decoy_share: float = 0.28
+    top_share: float = 0.66
+    decoy_share: float = 0.31
     decoy: str = "far"
     mixup: float = 0.5
     wrong_keys: bool = True
