@@ -105,19 +105,7 @@ class Wire:
             headers=self._signed(headers),
             timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
         )
-        pause = _FIRST_PAUSE
-        for _ in range(_ATTEMPTS - 1 if repeatable else 0):
-            try:
-                return self._once(request)
-            except ConnectionFailed:
-                wait = pause
-            except ProblemError as problem:
-                if not _may_yet_succeed(problem):
-                    raise
-                wait = min(max(problem.retry_after or 0.0, pause), _LONGEST_PAUSE)
-            self.sleep(wait)
-            pause *= 2
-        return self._once(request)
+        return self._repeated(request) if repeatable else self._once(request)
 
     def send_elsewhere(self, url: str, content: bytes) -> None:
         """PUT bytes to a presigned address of a bucket: the address is the permission, so no token goes there.
@@ -146,6 +134,21 @@ class Wire:
                 yield response
         except httpx2.RequestError as error:
             raise _lost(self.url, error) from error
+
+    def _repeated(self, request: httpx2.Request) -> httpx2.Response:
+        pause = _FIRST_PAUSE
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._once(request)
+            except ConnectionFailed:
+                wait = pause
+            except ProblemError as problem:
+                if not _may_yet_succeed(problem):
+                    raise
+                wait = min(max(problem.retry_after or 0.0, pause), _LONGEST_PAUSE)
+            self.sleep(wait)
+            pause *= 2
+        return self._once(request)
 
     def _once(self, request: httpx2.Request) -> httpx2.Response:
         try:

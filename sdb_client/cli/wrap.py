@@ -35,7 +35,6 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
 ) -> None:
     """Send a model and its data set, wrap it, and print the box."""
     spec = input_spec(size, mean, std)
-    config = dict(_setting(text) for text in settings or ())
     evidence: dict[str, Any] = {"level": evaluate} if evaluate == _QUIET else {"level": evaluate, "seeds": seeds}
     with sdb_client.Client(url, token=token) as client, watching() as on_event:
         box = client.wrap(
@@ -47,7 +46,7 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
             policy=policy,
             name=name,
             class_names=class_names.split(",") if class_names else None,
-            config=config,
+            config=dict(_setting(text) for text in settings or ()),
             evaluate=evidence,
             seed=seed,
             on_event=on_event,

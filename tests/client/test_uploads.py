@@ -123,8 +123,7 @@ def test_presigned_addresses_get_the_bytes_and_never_the_token(bucket: str, chec
     content = checkpoint.read_bytes()
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        here = len(_Bucket.received)
-        numbers = range(1, 5)
+        here, numbers = len(_Bucket.received), range(1, 5)
         upload = {
             "id": "upl_1",
             "filename": "net.safetensors",
