@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator
 
-from api.shapes import Body, Reason, reason_of
+from api.shapes import ARCHITECTURE, Body, Reason, reason_of
 from sdb_service.tables import Job as JobRow
 from sdb_service.tables import JobEvent
 
@@ -19,7 +19,12 @@ class Evaluation(Body):
 
     level: Literal["quick", "none"] = "quick"
     seeds: int = Field(3, ge=1, le=20, description="Students trained per row of the table.")
-    student: str = Field("sdb:cnn", pattern=r"^(sdb|torchvision):[A-Za-z0-9_]+$", max_length=120)
+    student: str | None = Field(
+        None,
+        pattern=ARCHITECTURE,
+        max_length=120,
+        description="The thief's network; the method's default where null.",
+    )
     epochs: int | None = Field(
         None, ge=1, le=1000, description="Epochs of each student; the method's default where null."
     )

@@ -4,10 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.shapes import Body, Checked, Name, reason_of
+from api.shapes import ARCHITECTURE, Body, Checked, Name, reason_of
 from sdb_service.tables import Model as ModelRow
 
-Architecture = Annotated[str, StringConstraints(max_length=120, pattern=r"^(sdb|torchvision):[A-Za-z0-9_]+$")]
+Architecture = Annotated[str, StringConstraints(max_length=120, pattern=ARCHITECTURE)]
 
 
 class Input(Body):

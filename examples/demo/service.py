@@ -1,10 +1,5 @@
 """The service that the demo talks to: started in a folder of its own, with three accounts."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from sdb_client import Client
-from sdb_service.launcher import Launcher, LauncherError
+from sdb_service import identity
+from sdb_service.errors import ServiceError
+from sdb_service.launcher import Launcher
+from sdb_service.runtime import open_runtime
 from sdb_service.settings import Settings
 
 
@@ -35,56 +33,40 @@ class Place:
 
 @contextmanager
 def running(folder: Path, *, port: int, console: Console) -> Iterator[Place]:
-    """Start API and worker on the embedded default and stop them in the end."""
-    port = port or _free_port()
-    url = f"http://127.0.0.1:{port}"
-    variables = {
-        "SDB_DATA_DIR": str(folder / "data"),
-        "SDB_KEK_FILE": str(folder / "keys" / "kek"),
-        "SDB_TOKEN_KEY_FILE": str(folder / "keys" / "token-key"),
-        "SDB_PUBLIC_URL": url,
-    }
-    cleared = {name: value for name, value in os.environ.items() if not name.startswith("SDB_")}  # noqa: TID251
-    env = cleared | variables
+    """Start API and workers on the embedded default and stop them in the end; `port` 0 takes a free one."""
     settings = Settings(
+        _env_prefix="SDB_DEMO_",  # what the shell says about your real service does not count here
         data_dir=folder / "data",
         kek_file=folder / "keys" / "kek",
         token_key_file=folder / "keys" / "token-key",
-        public_url=url,
+        child_threads=1,
     )
-    token = _first_admin(env)
     with ExitStack() as stack:
-        launcher = Launcher(settings, port=port, env=env)
-        with console.status("starting API and worker"):
+        with console.status("starting API and workers"):
             try:
-                launcher.start()
-            except LauncherError as error:
-                raise DemoFailed(str(error)) from error
-        stack.callback(launcher.stop)
+                launcher = stack.enter_context(Launcher(settings, port=port))
+            except ServiceError as error:
+                raise DemoFailed(error.detail) from error
+        url = launcher.urls.api
         console.print(f"[green]1[/green] The service runs at {url}, its data in {folder}.")
-        admin = stack.enter_context(Client(url, token=token))
+        admin = stack.enter_context(Client(url, token=_first_admin(settings)))
         provider, _ = _member(admin, "Ada (provider)", "provider", url, stack)
         customer, customer_id = _member(admin, "Carl (customer)", "customer", url, stack)
         public = stack.enter_context(Client(url))
         yield Place(url, folder, provider, customer, public, customer_id)
 
 
-def _first_admin(env: dict[str, str]) -> str:
-    """What the operator does once: `sdb admin create-admin`."""
-    line = [sys.executable, "-m", "sdb_service.admin", "create-admin", "--name", "operator", "--json"]
-    done = subprocess.run(line, env=env, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise DemoFailed(f"the first admin could not be made: {done.stderr[-2000:]}")
-    return str(json.loads(done.stdout)["token"])
+def _first_admin(settings: Settings) -> str:
+    """A token of the first admin, whom the operator otherwise makes with `sdb admin create-admin`."""
+    runtime = open_runtime(settings)
+    with runtime.database.transaction() as session:
+        account = identity.create_account(session, "operator", role="admin")
+        _, text = identity.issue_token(session, account.id, name="demo", key=runtime.token_key)
+    runtime.database.close()
+    return text.reveal().decode()
 
 
 def _member(admin: Client, name: str, role: str, url: str, stack: ExitStack) -> tuple[Client, str]:
     account = admin.accounts.create(name, role=role)
     token = admin.tokens.issue("demo", account_id=account.id)
     return stack.enter_context(Client(url, token=token.token)), account.id
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

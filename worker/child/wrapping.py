@@ -113,7 +113,7 @@ def _wrap_settings(spec: dict[str, Any]) -> WrapSettings:
 
 
 def _evaluation_settings(spec: dict[str, Any]) -> EvaluationSettings:
-    asked = dict(spec["evaluate"])
+    asked = {name: value for name, value in spec["evaluate"].items() if value is not None}
     epochs = asked.pop("epochs", None)
     students = StudentSettings() if epochs is None else StudentSettings(epochs=epochs)
     return EvaluationSettings.from_dict({**asked, "student_settings": students.to_dict()})
