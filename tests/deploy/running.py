@@ -78,10 +78,12 @@ class Stand:
         self._write_secrets()
 
     @contextmanager
-    def running(self, service: str, *, arguments: Mapping[str, str] | None = None) -> Iterator[Running]:
-        """Start a service's own command, with `arguments` of it replaced."""
+    def running(
+        self, service: str, *, arguments: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None
+    ) -> Iterator[Running]:
+        """Start a service's own command, with some `arguments` of it and variables replaced."""
         words = [(arguments or {}).get(word, word) for word in services()[service]["command"]]
-        started = Running(self.command(words), self.environment(service))
+        started = Running(self.command(words), self.environment(service) | dict(env or {}))
         try:
             yield started
         finally:

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect
 
 from sdb_service.storage import open_storage
 from tests.deploy.description import OURS, exec_form, services, stages
-from tests.deploy.running import Running, Stand
+from tests.deploy.running import Stand
 from tests.servers.processes import free_port
 from tests.servers.profiles import Profile
 
@@ -44,11 +44,8 @@ def test_migrate_makes_the_tables_and_the_keys(stand: Stand) -> None:
 def test_bucket_makes_a_bucket_once(stand: Stand) -> None:
     settings = stand.profile.settings.model_copy(update={"s3_bucket": "sdb-of-the-test"})
     for _ in range(2):
-        command = stand.command(services()["bucket"]["command"])
-        process = Running(command, stand.environment("bucket") | {"SDB_S3_BUCKET": "sdb-of-the-test"})
-        code = process.finished()
-        process.close()
-        assert code == 0, process.text
+        with stand.running("bucket", env={"SDB_S3_BUCKET": settings.s3_bucket}) as process:
+            assert process.finished() == 0, process.text
     storage = open_storage(settings)
     storage.put_bytes("a/file", b"x")
     assert storage.keys("a") == ["a/file"]
@@ -65,6 +62,15 @@ def test_the_api_answers_is_healthy_and_ends_when_told(stand: Stand) -> None:
         assert _health_check("api", stand, port=port) == 0
         assert api.stop() in {0, -signal.SIGTERM}
     assert _health_check("api", stand, port=port) != 0
+
+
+def test_the_api_goes_on_while_redis_is_away(stand: Stand) -> None:
+    port = free_port()
+    arguments, nowhere = {"0.0.0.0": "127.0.0.1", "8000": str(port)}, f"redis://127.0.0.1:{free_port()}/0"
+    with stand.running("api", arguments=arguments, env={"SDB_BROKER_URL": nowhere}) as api:
+        api.wait_for("Uvicorn running")
+        answer = httpx2.get(f"http://127.0.0.1:{port}/v1/models")
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), api.text
 
 
 @pytest.mark.parametrize("service", ["worker", "checks"])
