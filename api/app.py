@@ -17,6 +17,7 @@ from api.dashboard.routes import router as dashboard
 from api.datasets.routes import router as datasets
 from api.errors import install_error_handlers
 from api.jobs.routes import router as jobs
+from api.licenses.routes import distill_router as distill
 from api.licenses.routes import router as licenses
 from api.limits import RateLimit
 from api.middleware import ProblemForTooLarge, RequestLog
@@ -43,7 +44,19 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     app.state.sessions = Sessions(runtime.storage, capacity=runtime.settings.session_cache_bytes)
     install_error_handlers(app)
-    for router in (health.router, accounts, uploads, models, datasets, jobs, boxes, licenses, audit, dashboard):
+    for router in (
+        health.router,
+        accounts,
+        uploads,
+        models,
+        datasets,
+        jobs,
+        boxes,
+        distill,
+        licenses,
+        audit,
+        dashboard,
+    ):
         app.include_router(router)
     app.add_middleware(RateLimit, settings=runtime.settings)
     return app

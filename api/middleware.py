@@ -15,6 +15,7 @@ from sdb_service.logs import request_id
 log = logging.getLogger("api.requests")
 
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LOGIN = "/dashboard/login/"  # what follows is a one-time link
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -80,11 +81,16 @@ def _is_plain_413(message: Message) -> bool:
     return message["status"] == 413 and "problem+json" not in Headers(raw=message["headers"]).get("content-type", "")
 
 
+def _shown(path: str) -> str:
+    """The path without secrets; the query string is never shown, since people put there what they should not."""
+    return f"{_LOGIN}***" if path.startswith(_LOGIN) else path
+
+
 def _line(scope: Scope, status: int, started: float) -> dict[str, Any]:
     client = scope.get("client")
     return {
         "method": scope["method"],
-        "path": scope["path"],  # never the query string: it may carry what people should not have put there
+        "path": _shown(scope["path"]),
         "status": status,
         "ms": round((time.perf_counter() - started) * 1000, 1),
         "address": client[0] if client else None,

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -14,6 +15,9 @@ from sdb_service.errors import Malformed
 
 Row = TypeVar("Row")
 Shape = TypeVar("Shape", bound=BaseModel)
+
+_KEY = re.compile(r"[a-z0-9_]{1,40}")
+_MOST = 2**63 - 1
 
 
 class Page(BaseModel, Generic[Shape]):
@@ -57,9 +61,12 @@ def page(
 
 def _as_key(by: InstrumentedAttribute[Any], text: str) -> Any:
     try:
-        return by.type.python_type(text)
+        key = by.type.python_type(text)
     except ValueError as error:
         raise _bad_cursor() from error
+    if isinstance(key, int) and key > _MOST:
+        raise _bad_cursor()
+    return key
 
 
 def _bad_cursor() -> Malformed:
@@ -72,6 +79,9 @@ def _encoded(row_id: str) -> str:
 
 def _decoded(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise _bad_cursor() from error
+    if not _KEY.fullmatch(text):
+        raise _bad_cursor()
+    return text

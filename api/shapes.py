@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 ARCHITECTURE = r"^(sdb|torchvision):[A-Za-z0-9_-]+$"
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 
 
 class Body(BaseModel):

@@ -2,6 +2,7 @@
 
 import io
 import math
+import tokenize
 import warnings
 from typing import Any
 
@@ -16,6 +17,8 @@ Batch = npt.NDArray[np.float32]
 IMAGES = {"image/png": "PNG", "image/jpeg": "JPEG"}
 NPY = "application/x-npy"
 _MAX_PIXELS = 16_777_216
+_NPY_HEADER = 1024
+_NPY_ERRORS = (ValueError, KeyError, TypeError, EOFError, tokenize.TokenError, RecursionError, MemoryError)
 
 
 def decode(body: bytes, content_type: str, shape: dict[str, Any], *, max_images: int, resize: bool) -> Batch:
@@ -96,10 +99,17 @@ def read_npy(body: bytes) -> npt.NDArray[Any]:
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[
             version
         ]
-        shape, fortran, dtype = read_header(file)
-    except (ValueError, KeyError, EOFError) as error:
+        shape, fortran, dtype = read_header(file, max_header_size=_NPY_HEADER)
+    except _NPY_ERRORS as error:  # numpy reads the header as Python, with all that a parser can stumble over
         raise Malformed("npy_unreadable", "The body is no npy array; write it with numpy.save.") from error
     rest = body[file.tell() :]
     if dtype.hasobject or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize != len(rest):
-        raise Malformed("npy_unreadable", "The npy header and its data do not fit; write it again with numpy.save.")
-    return np.frombuffer(rest, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+        raise _misfit()
+    try:
+        return np.frombuffer(rest, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    except (ValueError, TypeError) as error:  # negative, or more dimensions than there can be
+        raise _misfit() from error
+
+
+def _misfit() -> Malformed:
+    return Malformed("npy_unreadable", "The npy header and its data do not fit; write it again with numpy.save.")

@@ -8,15 +8,13 @@ from fastapi.responses import StreamingResponse
 
 from api.boxes import predicting, queries, schemas, service
 from api.boxes.decoding import NPY
+from api.boxes.receiving import COUNTED_AS_IT_STREAMS, read_body
 from api.deps import CallerDep, OptionalCaller, ReadSession, RuntimeDep, WriteSession
 from api.paging import Page, PagingDep, page
-from sdb_service.errors import TooLarge
 from sdb_service.recording import record_act
 from sdb_service.tables import Box
 
 router = APIRouter(prefix="/v1/boxes", tags=["boxes"])
-
-_COUNTED_AS_IT_STREAMS = 2**62
 
 
 @router.get("")
@@ -65,7 +63,7 @@ def get_checkpoint(
     return StreamingResponse(runtime.storage.read(key), media_type="application/octet-stream", headers=headers)
 
 
-@router.post("/{box_id}/predict", response_model=schemas.Predictions, max_body_size=_COUNTED_AS_IT_STREAMS)
+@router.post("/{box_id}/predict", response_model=schemas.Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
 async def predict(
     box_id: str,
     request: Request,
@@ -79,7 +77,7 @@ async def predict(
     """Public once the box is published. The body is a PNG, a JPEG, or a batch as npy; `Accept` npy answers npy."""
     box = await run_in_threadpool(predicting.find_box, runtime, caller, box_id)
     wanted = predicting.wanted_outputs(box, caller, outputs)
-    body = await _read_body(request, limit=runtime.settings.max_predict_bytes)
+    body = await read_body(request, limit=runtime.settings.max_predict_bytes)
     logits = await run_in_threadpool(
         predicting.logits_of,
         box,
@@ -96,14 +94,3 @@ async def predict(
         return Response(content, media_type=NPY)
     shown = min(top_k or box.top_k, most)
     return predicting.as_json(box, logits, outputs=wanted, temperature=temperature, top_k=shown)
-
-
-async def _read_body(request: Request, *, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(
-                "body_too_large", f"A prediction takes at most {limit} bytes; send the batch in smaller parts."
-            )
-    return bytes(body)

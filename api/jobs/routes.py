@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response, status
+from fastapi import APIRouter, Depends, Header, Response, status
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -50,15 +50,23 @@ def cancel_job(job_id: str, caller: CallerDep, session: WriteSession) -> schemas
     return schemas.Job.of(service.cancel(session, caller, job_id))
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
-async def job_events(
+def _stream_start(
     job_id: str,
     caller: CallerDep,
-    runtime: RuntimeDep,
+    session: ReadSession,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+) -> int:
+    """Everything that can be refused is refused here: once a stream has begun, its status is 200."""
+    queries.get_job(session, caller, job_id)
+    return _event_number(last_event_id)
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def job_events(
+    job_id: str, caller: CallerDep, runtime: RuntimeDep, after: Annotated[int, Depends(_stream_start)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events `state`, `progress` and `metrics`, then `end`."""
-    async for event in streaming.story(runtime, caller, job_id, after=_event_number(last_event_id)):
+    async for event in streaming.story(runtime, caller, job_id, after=after):
         yield event
 
 

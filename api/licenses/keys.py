@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import save
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -37,20 +38,25 @@ def issue_key(session: Session, caller: Caller, license_id: str, *, runtime: Run
     return content, box.id
 
 
-def key_file(session: Session, box: Box, *, runtime: Runtime) -> bytes:
-    """A box's key as safetensors: `kappa` float32 [C, H, W] in normalised input space, and what belongs to it."""
+def open_kappa(session: Session, box: Box, *, runtime: Runtime) -> npt.NDArray[np.float32]:
+    """A box's kappa, unsealed: float32 [C, H, W] in normalised input space."""
     row = session.execute(select(SealedKey).where(SealedKey.box_id == box.id)).scalar_one()
     context = key_context(account_id=row.account_id, box_id=row.box_id, key_id=row.id, version=row.version)
     opened = unseal(row.sealed, context=context, keys=runtime.keys)
-    kappa = np.frombuffer(opened.reveal(), dtype="<f4").reshape(row.shape)
+    return np.frombuffer(opened.reveal(), dtype="<f4").reshape(row.shape)
+
+
+def key_file(session: Session, box: Box, *, runtime: Runtime) -> bytes:
+    """A box's key as safetensors: `kappa`, and what belongs to it."""
+    kappa = open_kappa(session, box, runtime=runtime)
     metadata = {
         "format": "sdb-key/1",
         "lambda": repr(box.lam),
         "mean": json.dumps(box.input["mean"]),
         "std": json.dumps(box.input["std"]),
-        "shape": json.dumps(row.shape),
+        "shape": json.dumps(list(kappa.shape)),
         "box_id": box.id,
-        "sha256": hashlib.sha256(opened.reveal()).hexdigest(),
+        "sha256": hashlib.sha256(kappa.tobytes()).hexdigest(),
     }
     return save({"kappa": kappa}, metadata=metadata)
 

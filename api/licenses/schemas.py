@@ -42,6 +42,7 @@ class License(BaseModel):
     max_downloads: int | None
     downloads: int
     max_predictions: int | None
+    predictions: int = Field(description="Images answered under this license so far.")
     created_at: datetime
 
     @classmethod

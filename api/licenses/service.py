@@ -38,6 +38,7 @@ def grant(session: Session, caller: Caller, wanted: schemas.NewLicense) -> Licen
         max_downloads=wanted.max_downloads,
         max_predictions=wanted.max_predictions,
         downloads=0,
+        predictions=0,
     )
     session.add(granted)
     session.flush()

@@ -11,6 +11,8 @@ _CURES = {
     "license_suspended": "The license is suspended; ask the provider to reinstate it.",
     "license_expired": "The license has expired; ask the provider to renew it.",
     "license_hosted": "Under a hosted license the key never leaves the service; ask for a delivered one.",
+    "license_missing": "You hold no license for this box; ask its provider for one.",
+    "license_predictions_used_up": "The license's predictions are used up; ask the provider for more.",
     "license_downloads_used_up": "The license's downloads are used up; ask the provider for more.",
 }
 

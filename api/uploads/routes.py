@@ -58,8 +58,11 @@ async def put_part(
 @router.post("/{upload_id}/complete")
 def complete_upload(upload_id: str, caller: CallerDep, runtime: RuntimeDep) -> schemas.Upload:
     """Join the parts and check the SHA-256 of the whole."""
+    with runtime.database.reading() as session:
+        upload = queries.get_upload(session, caller, upload_id)
+    found = upload.sha256 if upload.state == "complete" else service.join(upload, runtime=runtime)
     with runtime.database.transaction() as session:
-        upload = service.finish(session, caller, upload_id, runtime=runtime)
+        upload = service.finish(session, caller, upload_id, found=found, runtime=runtime)
         answer = service.shown(session, upload, runtime=runtime)
     service.require_verified(upload)  # after the commit: that the parts are gone must be remembered
     return answer

@@ -65,17 +65,25 @@ def note_part(session: Session, caller: Caller, upload_id: str, *, number: int, 
     return part
 
 
-def finish(session: Session, caller: Caller, upload_id: str, *, runtime: Runtime) -> Upload:
-    """Join the parts and check the whole. A wrong digest leaves the upload open for the parts to be sent again."""
+def join(upload: Upload, *, runtime: Runtime) -> str:
+    """Join the parts and answer the SHA-256 of the whole: minutes for a large file, so in no transaction.
+
+    Raises:
+        Conflict: parts are missing; the message names them.
+    """
+    joined_before = runtime.storage.exists(upload.storage_key)  # by a call that broke off before it was recorded
+    if not joined_before and (missing := missing_parts(upload, runtime)):
+        raise Conflict("upload_parts_missing", f"Parts {missing[:20]} have not arrived; send them and complete again.")
+    if not joined_before:
+        runtime.storage.join_parts(upload.storage_key, upload.multipart_ref)
+    return _digest(runtime.storage.read(upload.storage_key))
+
+
+def finish(session: Session, caller: Caller, upload_id: str, *, found: str, runtime: Runtime) -> Upload:
+    """Record the whole file, or, where its digest is wrong, leave the upload open for the parts to be sent again."""
     upload = queries.get_upload(session, caller, upload_id)
     if upload.state == "complete":
         return upload
-    queries.open_upload(session, caller, upload_id)
-    missing = missing_parts(upload, runtime)
-    if missing:
-        raise Conflict("upload_parts_missing", f"Parts {missing[:20]} have not arrived; send them and complete again.")
-    runtime.storage.join_parts(upload.storage_key, upload.multipart_ref)
-    found = _digest(runtime.storage.read(upload.storage_key))
     if found != upload.sha256:
         runtime.storage.delete(upload.storage_key)
         upload.multipart_ref = runtime.storage.begin_parts(upload.storage_key)

@@ -19,4 +19,5 @@ class License(Owned, Base):
     max_downloads: Mapped[int | None]
     downloads: Mapped[int] = mapped_column(default=0)
     max_predictions: Mapped[int | None]
+    predictions: Mapped[int] = mapped_column(default=0)
     revoked_at: Mapped[datetime | None]

@@ -15,7 +15,7 @@ SHORT_LEASE = {
     "SDB_SWEEP_SECONDS": "1",
     "SDB_CHECKPOINT_SECONDS": "0.3",
 }
-LONG = {"min_steps": 2500}
+LONG = {"min_steps": 700, "epochs": 1, "batch_size": 32}
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def wrap_steps(provider: Client, job_id: str) -> int | None:
     job = provider.jobs.get(job_id)
     assert job.state in {"queued", "running"}, job
     done = int(job.progress.get("done", 0)) if job.progress.get("stage") == "wrap" else 0
-    return done if done > 400 else None
+    return done if done > 150 else None
 
 
 def lowest_step_after_restart(provider: Client, job_id: str, attempt: int) -> int:
@@ -69,7 +69,7 @@ def test_a_job_whose_worker_and_child_are_killed_hard_resumes_and_finishes_once(
     service.start("jobs")
     finished = provider.jobs.wait(job.id, timeout=180)
     assert (finished.state, finished.attempt) == ("succeeded", 2)
-    assert lowest_step_after_restart(provider, job.id, 2) > 100, "it began again instead of resuming"
+    assert lowest_step_after_restart(provider, job.id, 2) > 50, "it began again instead of resuming"
     assert len(list(provider.boxes.list())) == 1
     states = [event.data["state"] for event in provider.jobs.events(job.id) if event.kind == "state"]
     assert states == ["running", "queued", "running", "succeeded"]

@@ -91,6 +91,8 @@ def started(settings: Settings, place: Workplace, *, kappa: Secret | None) -> It
         child.stop()
         for reader in readers:
             reader.join(_GRACE_SECONDS)
+        process.stdout.close()
+        process.stderr.close()
 
 
 def _kappa_pipe(kappa: Secret) -> int:

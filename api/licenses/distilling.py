@@ -1,0 +1,86 @@
+"""Open answers under a license: the server blends the key in, and the key never leaves."""
+
+import numpy as np
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from api.boxes.decoding import Batch, decode
+from api.boxes.queries import get_box_of_party
+from api.boxes.sessions import Logits, Sessions
+from api.licenses.keys import open_kappa
+from api.licenses.validity import VALID, reason_code, refusal
+from sdb_service import clock
+from sdb_service.errors import Forbidden
+from sdb_service.identity import Caller
+from sdb_service.runtime import Runtime
+from sdb_service.tables import Box, License
+
+
+def require_license(runtime: Runtime, caller: Caller, box_id: str) -> Box:
+    """The box, for a customer with an active license; asked before the body is read.
+
+    Raises:
+        NotFound: the caller has nothing to do with the box. Forbidden: no active license; the code says why.
+    """
+    with runtime.database.reading() as session:
+        held = _licenses(session, caller, box_id)
+        if not held:
+            get_box_of_party(session, caller, box_id)
+            raise refusal("license_missing")
+        _first_valid(held)
+        return session.get_one(Box, box_id)
+
+
+def open_logits(
+    runtime: Runtime, sessions: Sessions, caller: Caller, box: Box, body: bytes, content_type: str, *, resize: bool
+) -> Logits:
+    """The open stream's logits [N, K] for the images of a body: T*(lambda x + (1 - lambda) kappa), Eq. 5.
+
+    The images are counted against the license first: an answer is never given uncounted.
+    """
+    batch = decode(body, content_type, box.input, max_images=runtime.settings.max_predict_images, resize=resize)
+    with runtime.database.transaction() as session:
+        _count(session, caller, box.id, images=len(batch))
+        kappa = open_kappa(session, box, runtime=runtime)
+    return sessions.logits(box, blend(batch, kappa, lam=box.lam))
+
+
+def blend(batch: Batch, kappa: Batch, *, lam: float) -> Batch:
+    """x~ = lambda x + (1 - lambda) kappa (Eq. 5) for x [N, C, H, W] and kappa [C, H, W], in float32."""
+    share = np.float32(lam)
+    return np.ascontiguousarray(share * batch + (np.float32(1) - share) * kappa)
+
+
+def _licenses(session: Session, caller: Caller, box_id: str) -> list[License]:
+    statement = select(License).where(License.box_id == box_id, License.customer_id == caller.account_id)
+    return list(session.execute(statement.order_by(License.id.desc())).scalars())
+
+
+def _first_valid(held: list[License]) -> License:
+    for one in held:
+        if reason_code(one) == VALID:
+            return one
+    raise refusal(reason_code(held[0]))
+
+
+def _count(session: Session, caller: Caller, box_id: str, *, images: int) -> None:
+    found = _first_valid(_licenses(session, caller, box_id))
+    statement = (
+        update(License)
+        .where(
+            License.id == found.id,
+            License.state == "active",
+            or_(License.expires_at.is_(None), License.expires_at > clock.now()),
+            or_(License.max_predictions.is_(None), License.predictions + images <= License.max_predictions),
+        )
+        .values(predictions=License.predictions + images)
+        .returning(License.id)
+    )
+    if session.execute(statement).scalar_one_or_none() is None:
+        raise _over_budget(found, images)
+
+
+def _over_budget(found: License, images: int) -> Forbidden:
+    left = max(0, (found.max_predictions or 0) - found.predictions)
+    error = refusal("license_predictions_used_up")
+    return Forbidden(error.code, f"{error.detail} {left} are left and {images} were asked for.")
