@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,7 @@ def _train_teacher(folder: Path, console: Console) -> tuple[Path, InputSpec]:
 
 
 def _wrap(place: Place, checkpoint: Path, spec: InputSpec, console: Console) -> Box:
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Bars(console) as bars:
         box = place.provider.wrap(
             checkpoint,
             dataset="builtin:digits",
@@ -72,18 +72,28 @@ def _wrap(place: Place, checkpoint: Path, spec: InputSpec, console: Console) -> 
             input=spec,
             name="handwritten digits",
             evaluate={"level": "quick", "seeds": _SEEDS, "compare": ["sdb"]},
-            on_event=_Bars(progress),
+            on_event=bars,
         )
     console.print(f"[green]3[/green] Wrapped: box {box.id}. Its key lies sealed in the database.")
     return box
 
 
-class _Bars:
-    """A bar for each stage of the job."""
+class Bars:
+    """A bar for each stage of a wrap; an `on_event` for `Client.wrap`."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console)
         self._bars: dict[str, Any] = {}
+
+    def __enter__(self) -> "Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
 
     def __call__(self, event: WrapEvent) -> None:
         if event.event is None:
