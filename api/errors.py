@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from sdb_service.errors import ServiceError, TooManyRequests
@@ -86,6 +87,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _service)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -107,6 +109,12 @@ def _framework(_request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers) if error.headers else None
     code = _FRAMEWORK_CODES.get(status, f"http_{status}")
     return problem(status, code, _FRAMEWORK_DETAILS.get(status, str(error.detail)), headers=headers)
+
+
+def _unstorable(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("a value the database does not take", extra={"reason": type(error.__cause__).__name__})
+    detail = "The request holds a value that cannot be stored, such as a zero byte or too large a number; correct it."
+    return problem(422, "value_unstorable", detail)
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:

@@ -10,7 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import from_service_error
-from sdb_service.errors import TooManyRequests
+from sdb_service import credentials
+from sdb_service.errors import TooManyRequests, Unauthenticated
 from sdb_service.settings import Settings
 
 _FREE = ("/healthz", "/readyz", "/dashboard/static/")
@@ -52,8 +53,11 @@ class RateLimit:
 
 
 def _who(scope: Scope) -> str:
-    authorization = Headers(scope=scope).get("authorization")
-    if authorization:
-        return hashlib.sha256(authorization.encode()).hexdigest()
-    client = scope.get("client")
-    return client[0] if client else "unknown"
+    # Only what could be a token has a limit of its own: whoever makes up another header would get a fresh one.
+    scheme, _, text = Headers(scope=scope).get("authorization", "").partition(" ")
+    try:
+        credentials.require_well_formed(text.strip(), "sdb" if scheme.lower() == "bearer" else "")
+    except Unauthenticated:
+        client = scope.get("client")
+        return client[0] if client else "unknown"
+    return hashlib.sha256(text.strip().encode()).hexdigest()

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from api.shapes import Body, Name
+from api.shapes import Body, Moment, Name
 from sdb_service.identity import Role
 from sdb_service.secret import Secret
 from sdb_service.tables import Account as AccountRow
@@ -33,7 +33,7 @@ class NewToken(Body):
     account_id: str | None = Field(
         None, description="Whose token; yours where it is left out. Only an admin names others."
     )
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class Token(BaseModel):
