@@ -1,0 +1,63 @@
+"""The service in this process: one for most tests, a fresh one on each profile where the database matters."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+import migrations
+from api.app import create_app
+from sdb_service.runtime import open_runtime
+from sdb_service.settings import Settings
+from tests.api.networks import Network, random_network
+from tests.api.seeding import House, Person
+from tests.servers import profiles
+from tests.servers.profiles import Profile
+
+
+@contextmanager
+def house_on(settings: Settings, network: Network, **changes: Any) -> Iterator[House]:
+    """The service on these settings. A server error is an answer, not an exception: that is what callers see."""
+    settings = settings.model_copy(update={"requests_per_minute": 1_000_000} | changes)
+    migrations.upgrade(settings)
+    runtime = open_runtime(settings)
+    with TestClient(create_app(runtime), raise_server_exceptions=False) as http:
+        yield House(runtime, http, network)
+    runtime.database.close()
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    return random_network()
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Iterator[House]:
+    """One embedded service for all tests; each test has accounts of its own."""
+    settings = profiles.embedded(tmp_path_factory.mktemp("house")).settings
+    with house_on(settings, network, part_bytes=65_536, max_upload_bytes=1 << 20) as opened:
+        yield opened
+
+
+@pytest.fixture
+def any_house(any_profile: Profile, network: Network) -> Iterator[House]:
+    """A fresh service on SQLite and files, then on Postgres, Redis and S3."""
+    with house_on(any_profile.settings, network) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(house: House) -> Person:
+    return house.person("admin")
+
+
+@pytest.fixture
+def provider(house: House) -> Person:
+    return house.person("provider")
+
+
+@pytest.fixture
+def customer(house: House) -> Person:
+    return house.person("customer")
