@@ -3,8 +3,8 @@
     python bench/digits.py [--seeds 5] [--out bench/results/digits.json]
 
 Each seed has its own original, key, wrap and students; the students' spread within a seed comes from `--students`.
-All settings are the defaults, which were chosen on validation splits of the training data; the test split is looked at
-here alone. Policies beside the default get the two streams' students and no attacks.
+All settings are the defaults, which were chosen on validation splits of the training data (docs/method.md).
+Policies beside the default get the two streams' students and no attacks.
 """
 
 import argparse
