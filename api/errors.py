@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from sdb_service.errors import ServiceError, TooManyRequests
 from sdb_service.logs import request_id
@@ -88,6 +89,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(DataError, _unstorable)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -115,6 +117,10 @@ def _unstorable(_request: Request, error: Exception) -> JSONResponse:
     log.warning("a value the database does not take", extra={"reason": type(error.__cause__).__name__})
     detail = "The request holds a value that cannot be stored, such as a zero byte or too large a number; correct it."
     return problem(422, "value_unstorable", detail)
+
+
+def _gone(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(400, "sender_gone", "The sender went away in the middle of the body; send it again.")
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:

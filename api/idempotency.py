@@ -57,7 +57,7 @@ class Once:
 def get_once(
     request: Request,
     caller: CallerDep,
-    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)] = None,
 ) -> Once:
     return Once(caller, key, f"{request.method} {request.url.path}")
 

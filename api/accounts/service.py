@@ -1,5 +1,6 @@
 """Deciding about accounts and tokens."""
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.accounts import queries, schemas
@@ -15,7 +16,10 @@ from sdb_service.tables import Account, Token
 def create_account(session: Session, caller: Caller, wanted: schemas.NewAccount) -> Account:
     """Open an account; only an admin may."""
     require_role(caller)
-    account = identity.create_account(session, wanted.name, role=wanted.role)
+    try:
+        account = identity.create_account(session, wanted.name, role=wanted.role)
+    except IntegrityError as error:  # another request took the name at the same moment
+        raise Conflict("account_name_taken", "There is an account of this name already; choose another.") from error
     record_act(session, caller, "account.create", account.id, owner=account.id, detail={"role": account.role})
     return account
 

@@ -54,7 +54,7 @@ def _pixels_of_image(body: bytes, kind: str, shape: dict[str, Any], *, resize: b
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(io.BytesIO(body), formats=[kind])
             if image.width * image.height > _MAX_PIXELS:
-                raise TooLarge("image_too_large", f"The image has over {_MAX_PIXELS} pixels; send it smaller.")
+                raise _too_many_pixels()
             if (image.height, image.width) != (height, width) and not resize:
                 raise Invalid(
                     "image_size",
@@ -64,11 +64,17 @@ def _pixels_of_image(body: bytes, kind: str, shape: dict[str, Any], *, resize: b
             image = image.convert("L" if channels == 1 else "RGB")
             if image.size != (width, height):
                 image = image.resize((width, height), Image.Resampling.BILINEAR)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels() from error
+    except (OSError, ValueError, SyntaxError) as error:
         raise Malformed("image_unreadable", f"The body is no whole {kind} image; check that the file opens.") from error
     if channels not in (1, 3):
         raise Invalid("image_channels", f"The box takes {channels} channels, which images cannot carry; send {NPY}.")
     return np.asarray(image, dtype=np.uint8).reshape(height, width, channels)
+
+
+def _too_many_pixels() -> TooLarge:
+    return TooLarge("image_too_large", f"The image has over {_MAX_PIXELS} pixels; send it smaller.")
 
 
 def _from_npy(body: bytes, shape: dict[str, Any], *, max_images: int) -> Batch:

@@ -70,7 +70,7 @@ async def predict(
     caller: OptionalCaller,
     runtime: RuntimeDep,
     outputs: Annotated[str | None, Query(alias="return", description="labels, probs, logits; comma-separated")] = None,
-    temperature: Annotated[float, Query(gt=0, le=1000, allow_inf_nan=False)] = 1.0,
+    temperature: Annotated[float, Query(ge=0.01, le=1000, allow_inf_nan=False)] = 1.0,
     top_k: Annotated[int | None, Query(ge=1, le=100_000)] = None,
     resize: bool = False,
 ) -> Any:

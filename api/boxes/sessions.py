@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from sdb_service.errors import Unavailable
+from sdb_service.errors import Invalid, NotFound, Unavailable
 from sdb_service.storage import Storage
 from sdb_service.tables import Box
 
@@ -33,9 +33,15 @@ class Sessions:
         self._lock = threading.Lock()
 
     def logits(self, box: Box, batch: npt.NDArray[np.float32]) -> Logits:
-        """The box's answers [N, K] to a batch [N, C, H, W]."""
+        """The box's answers [N, K] to a batch [N, C, H, W].
+
+        Raises:
+            Invalid: the answers are not finite. Unavailable: the stored box is damaged or gone.
+        """
         session = self._session(box)
         found: Logits = session.run(None, {"input": batch})[0]
+        if not np.isfinite(found).all():
+            raise Invalid("answer_not_finite", "The box has no finite answer to such values; send normalised images.")
         return found
 
     def _session(self, box: Box) -> ort.InferenceSession:
@@ -49,7 +55,10 @@ class Sessions:
             return slot.session
 
     def _load(self, box: Box) -> tuple[ort.InferenceSession, int]:
-        content = b"".join(self._storage.read(box.onnx_key))
+        try:
+            content = b"".join(self._storage.read(box.onnx_key))
+        except NotFound as error:  # the public must not read of keys in the store
+            raise Unavailable("box_damaged", "The stored box is gone; the operator must restore it.") from error
         if hashlib.sha256(content).hexdigest() != box.onnx_sha256:
             raise Unavailable(
                 "box_damaged", "The stored box has changed since it was made; the operator must restore it."
@@ -66,5 +75,5 @@ class Sessions:
             for box_id in list(self._slots):
                 if used <= self._capacity:
                     return
-                if box_id != keep:
+                if box_id != keep and self._slots[box_id].size:  # without a size it is being loaded
                     used -= self._slots.pop(box_id).size

@@ -49,10 +49,10 @@ async def receive_part(
         await _offer(chunks, None, writing)
     except BaseException as error:
         await _offer(chunks, error, writing)
-        await asyncio.wait([writing])
         raise
     finally:
         await asyncio.wait([writing])
+        writing.exception()  # looked at: where the sender went away, that is the answer, and this only its echo
     writing.result()
     return passed
 
