@@ -70,9 +70,7 @@ class House:
     def model(self, owner: Person, **values: Any) -> str:
         values = {"state": "ready", "num_classes": CLASSES, "input": INPUT} | values
         upload = self.upload(owner)
-        row = Model(
-            id=new_id("mdl"), account_id=owner.id, name="m", upload_id=upload, architecture="sdb:cnn", **values
-        )
+        row = Model(id=new_id("mdl"), account_id=owner.id, name="m", upload_id=upload, architecture="sdb:cnn", **values)
         return self._add(row)
 
     def dataset(self, owner: Person, **values: Any) -> str:

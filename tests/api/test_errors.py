@@ -85,7 +85,9 @@ def test_json_over_the_limit_that_does_not_say_its_length_is_a_problem_too(house
     problem_of(answer, 413, "body_too_large")
 
 
-@pytest.mark.parametrize("cursor", ["!!!!", "%%", "a", "bm90LWEtbnVtYmVy", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "AA", "_-_-"])
+@pytest.mark.parametrize(
+    "cursor", ["!!!!", "%%", "a", "bm90LWEtbnVtYmVy", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "AA", "_-_-"]
+)
 def test_a_cursor_that_is_none_of_ours_is_refused(house: House, admin: Person, cursor: str) -> None:
     problem_of(house.http.get("/v1/audit", params={"cursor": cursor}, headers=admin.headers), 400, "cursor_invalid")
 
@@ -115,7 +117,9 @@ def test_a_name_with_control_characters_is_refused(any_house: House, name: str) 
     problem_of(answer, 422, "request_invalid")
 
 
-@pytest.mark.parametrize("path", ["/v1/boxes/%00", "/v1/licenses/a%00b", "/v1/boxes?cursor=AA", "/v1/models?cursor=YQBi"])
+@pytest.mark.parametrize(
+    "path", ["/v1/boxes/%00", "/v1/licenses/a%00b", "/v1/boxes?cursor=AA", "/v1/models?cursor=YQBi"]
+)
 def test_a_zero_byte_in_an_address_is_a_problem_and_no_breakdown(any_house: House, path: str) -> None:
     answer = any_house.get(any_house.person("provider"), path)
 

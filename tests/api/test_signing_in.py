@@ -90,7 +90,9 @@ def test_a_token_cannot_be_made_to_expire_in_the_past(house: House, customer: Pe
     problem_of(house.post(customer, "/v1/tokens", body), 422, "expiry_past")
 
 
-@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "2099-01-01T00:00:00", "1e400", "99999999999999999999"])
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59-14:00", "2099-01-01T00:00:00", "1e400", "99999999999999999999"]
+)
 def test_an_expiry_that_is_no_moment_is_refused(house: House, customer: Person, moment: str) -> None:
     answer = house.post(customer, "/v1/tokens", {"name": "x", "expires_at": moment})
 
