@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
@@ -75,21 +75,35 @@ def digest(event: AuditEvent) -> str:
 
 def first_bad_row(session: Session) -> tuple[int, str] | None:
     """Walk the chain; the number of the first row that does not fit and why, or None where all fit."""
-    expected, number = GENESIS, 0
-    for event in _in_order(session):
+    expected, number, written, last = GENESIS, 0, -1, ""
+    for event, written, last in _in_order(session):  # noqa: B007
+        if event is None:
+            break
         number += 1
-        if event.number != number:
-            return number, f"row {number} is missing; the next one found is {event.number}"
-        if event.previous_hash != expected:
-            return number, f"row {number} does not follow the row before it"
-        if event.hash != digest(event):
-            return number, f"row {number} was changed after it was written"
+        why = _misfit(event, number, expected)
+        if why is None and number > written:
+            why = f"row {number} was added beside the log, in which {written} rows were written"
+        if why is not None:
+            return number, why
         expected = event.hash
-    head = session.get_one(AuditHead, 1)
-    if (head.number, head.hash) != (number, expected):
-        return number + 1, f"the log ends at row {number}, but {head.number} rows were written"
+    if (written, last) != (number, expected):
+        head = f"{written} rows were written" if written >= 0 else "its head is gone"
+        return number + 1, f"the log ends at row {number}, but {head}"
     return None
 
 
-def _in_order(session: Session) -> Iterator[AuditEvent]:
-    return iter(session.execute(select(AuditEvent).order_by(AuditEvent.number)).scalars().yield_per(1000))
+def _misfit(event: AuditEvent, number: int, expected: str) -> str | None:
+    if event.number != number:
+        return f"row {number} is missing; the next one found is {event.number}"
+    if event.previous_hash != expected:
+        return f"row {number} does not follow the row before it"
+    if event.hash != digest(event):
+        return f"row {number} was changed after it was written"
+    return None
+
+
+def _in_order(session: Session) -> Iterator[tuple[AuditEvent | None, int, str]]:
+    """Every event with the head: in one statement, so that both are of one moment while others append."""
+    statement = select(AuditEvent, AuditHead.number, AuditHead.hash).select_from(AuditHead)
+    statement = statement.join(AuditEvent, true(), isouter=True).order_by(AuditEvent.number)
+    yield from session.execute(statement).yield_per(1000)

@@ -15,6 +15,9 @@ from sdb_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+# One try at a broker that is down, and two seconds for it: the sweeper rings again. The default waits six.
+_IMPATIENT = {"max_retries": 0, "interval_start": 0, "socket_connect_timeout": 2}
+
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application: JSON only, no results kept, messages acknowledged early."""
@@ -31,7 +34,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options=_folder_options(settings) if settings.embedded_broker else {},
+        broker_transport_options=_folder_options(settings) if settings.embedded_broker else _IMPATIENT,
         beat_schedule={
             "sweep": {
                 "task": SWEEP,

@@ -5,6 +5,7 @@ changed by a bit, does not open. Source: NIST SP 800-38D; envelope encryption as
 """
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Protocol
 
@@ -89,8 +90,8 @@ def read_key_file(path: Path) -> Secret:
 
 def _make_key_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # made with mode 0600
+    temporary = Path(name)
     with os.fdopen(descriptor, "wb") as file:
         file.write(os.urandom(_KEY))
         file.flush()

@@ -1,5 +1,6 @@
 """Claim, lease and fence, the same for jobs and for the checks of models and datasets."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,16 +34,18 @@ KINDS = (JOBS, MODELS, DATASETS)
 
 @dataclass(frozen=True)
 class Claim:
-    """One worker's hold on one row; `attempt` is the fence."""
+    """One worker's hold on one row; `attempt` and `owner` are the fence (a row given back repeats its attempt)."""
 
     kind: Kind
     id: str
     attempt: int
+    owner: str
 
 
 def claim(session: Session, kind: Kind, row_id: str, *, owner: str, lease_seconds: float) -> Claim | None:
     """Take a waiting row for `lease_seconds`; None where somebody else has it or it does not wait."""
     table = kind.table
+    owner = f"{owner[:110]}#{secrets.token_hex(4)}"
     statement = (
         update(table)
         .where(table.id == row_id, table.state == kind.waiting, table.owner.is_(None))
@@ -62,7 +65,7 @@ def claim(session: Session, kind: Kind, row_id: str, *, owner: str, lease_second
     attempt = session.execute(statement).scalar_one_or_none()
     if attempt is None:
         return None
-    held = Claim(kind, row_id, attempt)
+    held = Claim(kind, row_id, attempt, owner)
     _tell_state(session, held, kind.working)
     return held
 
@@ -126,7 +129,7 @@ def _finish(session: Session, held: Claim, state: str, **values: Any) -> None:
 def _fenced(held: Claim) -> Update:
     table = held.kind.table
     return update(table).where(
-        table.id == held.id, table.attempt == held.attempt, table.state == held.kind.working, table.owner.is_not(None)
+        table.id == held.id, table.attempt == held.attempt, table.state == held.kind.working, table.owner == held.owner
     )
 
 

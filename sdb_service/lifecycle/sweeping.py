@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
@@ -41,7 +41,7 @@ def _requeue_lost(session: Session, kind: Kind) -> list[str]:
         .values(state=kind.waiting, owner=None, lease_expires_at=None, rung_at=clock.after(-3600))
         .returning(table.id, table.attempt)
     )
-    return _tell(session, kind, kind.waiting, session.execute(statement).tuples())
+    return _tell(session, kind, kind.waiting, session.execute(statement))
 
 
 def _end_lost(session: Session, kind: Kind, *, max_attempts: int) -> list[str]:
@@ -62,17 +62,23 @@ def _end_lost(session: Session, kind: Kind, *, max_attempts: int) -> list[str]:
         .values(**values)
         .returning(table.id, table.attempt)
     )
-    return _tell(session, kind, kind.failed, session.execute(statement).tuples())
+    return _tell(session, kind, kind.failed, session.execute(statement))
 
 
 def _end_cancelled(session: Session) -> list[str]:
     statement = (
         update(Job)
-        .where(Job.state == JOBS.working, Job.lease_expires_at < clock.now(), Job.cancel_requested_at.is_not(None))
+        .where(
+            Job.cancel_requested_at.is_not(None),
+            or_(
+                Job.state == JOBS.waiting,  # given back by a worker that was told to shut down
+                and_(Job.state == JOBS.working, Job.lease_expires_at < clock.now()),
+            ),
+        )
         .values(state="cancelled", owner=None, lease_expires_at=None, finished_at=clock.now())
         .returning(Job.id, Job.attempt)
     )
-    return _tell(session, JOBS, "cancelled", session.execute(statement).tuples())
+    return _tell(session, JOBS, "cancelled", session.execute(statement))
 
 
 def _unheard(session: Session, kind: Kind, *, ring_after_seconds: float) -> list[str]:
@@ -86,7 +92,7 @@ def _unheard(session: Session, kind: Kind, *, ring_after_seconds: float) -> list
     return ids
 
 
-def _tell(session: Session, kind: Kind, state: str, found: Iterable[tuple[str, int]]) -> list[str]:
+def _tell(session: Session, kind: Kind, state: str, found: Iterable[Row[str, int]]) -> list[str]:
     rows = list(found)
     if kind is JOBS:
         session.add_all(

@@ -44,7 +44,8 @@ class LocalStorage:
 
     def keys(self, prefix: str) -> list[str]:
         top = self._path(prefix)
-        return sorted(str(path.relative_to(self.root)) for path in top.rglob("*") if path.is_file())
+        files = (path.relative_to(self.root) for path in top.rglob("*") if path.is_file())
+        return sorted(str(path) for path in files if not _is_unfinished(path))
 
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
@@ -107,6 +108,11 @@ class LocalStorage:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether this is a part or a write in progress, not a finished file."""
+    return path.suffix == ".tmp" or any(parent.suffix == ".parts" for parent in path.parents)
 
 
 def missing_file(key: str) -> NotFound:
