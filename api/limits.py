@@ -1,9 +1,11 @@
 """Rate limits: a fixed window for each token, or for each address where there is none, told in headers."""
 
 import hashlib
+import logging
 import time
 
 from limits import RateLimitItemPerMinute
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +15,8 @@ from api.errors import from_service_error
 from sdb_service import credentials
 from sdb_service.errors import TooManyRequests, Unauthenticated
 from sdb_service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _FREE = ("/healthz", "/readyz", "/dashboard/static/")
 
@@ -24,15 +28,20 @@ class RateLimit:
         self.app = app
         self._item = RateLimitItemPerMinute(settings.requests_per_minute)
         shared = settings.broker_url if settings.broker_url.startswith(("redis://", "rediss://")) else "memory://"
-        self._limiter = FixedWindowRateLimiter(storage_from_string(shared))
+        self._limiter = FixedWindowRateLimiter(storage_from_string(shared, wrap_exceptions=True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(_FREE):
             await self.app(scope, receive, send)
             return
         who = _who(scope)
-        allowed = self._limiter.hit(self._item, who)
-        window = self._limiter.get_window_stats(self._item, who)
+        try:
+            allowed = self._limiter.hit(self._item, who)
+            window = self._limiter.get_window_stats(self._item, who)
+        except StorageError:
+            log.warning("requests are not counted: the store of the counters does not answer")
+            await self.app(scope, receive, send)
+            return
         headers = {
             "X-RateLimit-Limit": str(self._item.amount),
             "X-RateLimit-Remaining": str(max(0, window.remaining)),

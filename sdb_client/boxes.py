@@ -156,9 +156,7 @@ class Boxes:
         params = {"resize": resize}
         headers = {"Content-Type": kind, "Accept": _NPY}
         address = path("v1", "boxes", box_id, "distill")
-        answer = self._wire.send(
-            "POST", address, params=params, content=content, headers=headers, repeatable=False
-        )
+        answer = self._wire.send("POST", address, params=params, content=content, headers=headers, repeatable=False)
         logits: npt.NDArray[np.float32] = from_npy(answer.content)
         return logits
 

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     broker_url: str = Field("", description="Celery broker; empty means a folder in the data folder.")
     s3_bucket: str = Field("", description="Bucket for files; empty means a folder in the data folder.")
     s3_endpoint_url: str | None = Field(None, description="Address of an S3-compatible server; none means AWS.")
+    s3_public_endpoint_url: str | None = Field(None, description="The same server as clients reach it, for uploads.")
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = Field(None, description="None means the usual AWS credential chain.")
     s3_secret_access_key: SecretStr | None = None

@@ -5,7 +5,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from api.boxes.decoding import Batch, decode
-from api.boxes.queries import get_box_of_party
+from api.boxes.queries import get_usable_box
 from api.boxes.sessions import Logits, Sessions
 from api.licenses.keys import open_kappa
 from api.licenses.validity import VALID, reason_code, refusal
@@ -20,12 +20,12 @@ def require_license(runtime: Runtime, caller: Caller, box_id: str) -> Box:
     """The box, for a customer with an active license; asked before the body is read.
 
     Raises:
-        NotFound: the caller has nothing to do with the box. Forbidden: no active license; the code says why.
+        NotFound: the caller may not even know of the box. Forbidden: no active license; the code says why.
     """
     with runtime.database.reading() as session:
         held = _licenses(session, caller, box_id)
         if not held:
-            get_box_of_party(session, caller, box_id)
+            get_usable_box(session, caller, box_id)
             raise refusal("license_missing")
         _first_valid(held)
         return session.get_one(Box, box_id)

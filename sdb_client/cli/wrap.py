@@ -34,7 +34,6 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     as_json: Json = False,
 ) -> None:
     """Send a model and its data set, wrap it, and print the box."""
-    spec = input_spec(size, mean, std)
     evidence: dict[str, Any] = {"level": evaluate} if evaluate == _QUIET else {"level": evaluate, "seeds": seeds}
     with sdb_client.Client(url, token=token) as client, watching() as on_event:
         box = client.wrap(
@@ -42,7 +41,7 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
             dataset=dataset,
             architecture=architecture,
             num_classes=num_classes,
-            input=spec,
+            input=input_spec(size, mean, std),
             policy=policy,
             name=name,
             class_names=class_names.split(",") if class_names else None,

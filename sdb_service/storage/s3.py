@@ -19,22 +19,10 @@ class S3Storage:
     """The production profile's store: any S3 or S3-compatible server."""
 
     def __init__(self, settings: Settings) -> None:
-        options: dict[str, Any] = {"signature_version": "s3v4", "retries": {"max_attempts": 5, "mode": "standard"}}
-        if settings.s3_compatible:
-            options |= {
-                "request_checksum_calculation": "when_required",
-                "response_checksum_validation": "when_required",
-            }
-        secret = settings.s3_secret_access_key
         self._bucket = settings.s3_bucket
-        self._s3 = boto3.client(
-            "s3",
-            endpoint_url=settings.s3_endpoint_url,
-            region_name=settings.s3_region,
-            aws_access_key_id=settings.s3_access_key_id,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=Config(**options),
-        )
+        self._s3 = _client(settings, settings.s3_endpoint_url)
+        public = settings.s3_public_endpoint_url
+        self._signer = _client(settings, public) if public else self._s3
 
     def put_file(self, key: str, source: Path) -> None:
         self._s3.upload_file(str(source), self._bucket, key)
@@ -84,7 +72,7 @@ class S3Storage:
 
     def part_address(self, key: str, ref: str | None, number: int) -> str | None:
         params = {"Bucket": self._bucket, "Key": key, "UploadId": ref, "PartNumber": number}
-        return str(self._s3.generate_presigned_url("upload_part", Params=params, ExpiresIn=_PART_ADDRESS_SECONDS))
+        return str(self._signer.generate_presigned_url("upload_part", Params=params, ExpiresIn=_PART_ADDRESS_SECONDS))
 
     def write_part(self, key: str, number: int, chunks: Iterable[bytes]) -> None:
         raise NotImplementedError("parts go straight to the bucket, to the address given with the upload")
@@ -111,6 +99,21 @@ class S3Storage:
     def _listed(self, key: str, ref: str | None) -> list[dict[str, Any]]:
         pages = self._s3.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=ref)
         return [part for page in pages for part in page.get("Parts", [])]
+
+
+def _client(settings: Settings, endpoint_url: str | None) -> Any:
+    options: dict[str, Any] = {"signature_version": "s3v4", "retries": {"max_attempts": 5, "mode": "standard"}}
+    if settings.s3_compatible:
+        options |= {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
+    secret = settings.s3_secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=Config(**options),
+    )
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -70,6 +70,16 @@ def test_a_provider_wraps_a_customer_learns_and_the_public_gets_predictions(
         blended = provider.boxes.predict(box.id, key.embed(key.normalise(pixels)))
         assert np.mean(np.array(blended.labels) == labels) > 0.9
 
+        tenant = service.client("customer", "hetty")
+        provider.licenses.grant(box.id, tenant.accounts.me().id, mode="hosted", max_predictions=150)
+        locally = provider.boxes.predict_array(box.id, key.embed(key.normalise(pixels)), output="logits")
+        np.testing.assert_allclose(tenant.boxes.distill(box.id, pixels), locally, atol=1e-5)
+        with pytest.raises(NotAllowed) as refused:
+            tenant.boxes.distill(box.id, pixels)
+        assert refused.value.code == "license_predictions_used_up"
+        with pytest.raises(NotAllowed):
+            stranger.boxes.distill(box.id, pixels)
+
         report = provider.jobs.report(box.job_id)
         jsonschema.validate(report, json.loads(SCHEMA_PATH.read_text()))
         weights = customer.boxes.download(box.id, tmp_path / "box.safetensors")

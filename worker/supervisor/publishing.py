@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from sdb_service import audit, clock, lifecycle
+from sdb_service import clock, lifecycle
 from sdb_service.lifecycle import Claim
+from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Box, Dataset, Job, Model
 from worker.protocol import BOX_CHECKPOINT, BOX_ONNX, REPORT
@@ -30,17 +31,29 @@ def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, A
         job = session.get_one(Job, held.id)
         model = session.get_one(Model, job.model_id)
         dataset = session.get_one(Dataset, job.dataset_id)
+    most = 2 * runtime.settings.max_upload_bytes
+    checkpoint = _plain_file(place.artifacts / BOX_CHECKPOINT, most=most)
+    onnx = _plain_file(place.artifacts / BOX_ONNX, most=most)
+    _require_runs(onnx, model)
+    prefix = f"jobs/{held.id}/{held.attempt}/artifacts"
+    box = _box(job, model, dataset, result, checkpoint=checkpoint, onnx=onnx, prefix=prefix)
+    if job.evaluate.get("level") != "none":
+        box.report_key = _store_report(runtime, place, prefix)
+    runtime.storage.put_file(box.checkpoint_key, checkpoint)
+    runtime.storage.put_file(box.onnx_key, onnx)
+    with runtime.database.transaction() as session:
+        lifecycle.publish_box(session, held, box, report_key=box.report_key)
+        detail = {"job_id": job.id, "attempt": held.attempt}
+        record_act(session, None, "box.make", box.id, owner=box.account_id, detail=detail)
+
+
+def _box(
+    job: Job, model: Model, dataset: Dataset, result: dict[str, Any], *, checkpoint: Path, onnx: Path, prefix: str
+) -> Box:
     lam, difference = _number(result, "lam"), _number(result, "onnx_max_difference")
     if not 0 < lam < 1 or not 0 <= difference <= _MOST_DIFFERENCE:
         raise BadOutput(f"lambda {lam} or the ONNX difference {difference} is out of range")
-    checkpoint = _plain_file(place.artifacts / BOX_CHECKPOINT, most=runtime.settings.max_upload_bytes * 2)
-    onnx = _plain_file(place.artifacts / BOX_ONNX, most=runtime.settings.max_upload_bytes * 2)
-    _require_runs(onnx, model)
-    prefix = f"jobs/{held.id}/{held.attempt}/artifacts"
-    report_key = _store_report(runtime, place, prefix) if job.evaluate.get("level") != "none" else None
-    runtime.storage.put_file(f"{prefix}/{BOX_CHECKPOINT}", checkpoint)
-    runtime.storage.put_file(f"{prefix}/{BOX_ONNX}", onnx)
-    box = Box(
+    return Box(
         id=job.box_id,
         account_id=job.account_id,
         created_at=clock.now(),
@@ -59,21 +72,10 @@ def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, A
         onnx_max_difference=difference,
         checkpoint_key=f"{prefix}/{BOX_CHECKPOINT}",
         checkpoint_sha256=_sha256(checkpoint),
-        report_key=report_key,
+        report_key=None,
         outputs=["labels", "probs"],
         top_k=5,
     )
-    with runtime.database.transaction() as session:
-        lifecycle.publish_box(session, held, box, report_key=report_key)
-        audit.record(
-            session,
-            "box.make",
-            actor_id=None,
-            account_id=box.account_id,
-            object_type="box",
-            object_id=box.id,
-            detail={"job_id": job.id, "attempt": held.attempt},
-        )
 
 
 def _store_report(runtime: Runtime, place: Workplace, prefix: str) -> str:
