@@ -8,7 +8,7 @@ import sys
 import typer
 
 import sdb_client  # its names are loaded when first used, and so not by --help
-from sdb_client.cli import admin, audit, boxes, jobs, keys, licenses, predict, report, service, wrap
+from sdb_client.cli import admin, audit, boxes, distill, jobs, keys, licenses, predict, report, service, wrap
 from sdb_client.cli.output import complain
 
 JOB_FAILED = 3
@@ -31,6 +31,7 @@ app.add_typer(boxes.app, name="boxes")
 app.add_typer(licenses.app, name="licenses")
 app.add_typer(keys.app, name="key")
 app.command("predict")(predict.predict)
+app.command("distill")(distill.distill)
 app.command("report")(report.report)
 app.add_typer(audit.app, name="audit")
 app.add_typer(admin.app, name="admin")

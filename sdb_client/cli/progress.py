@@ -22,8 +22,22 @@ Tell = Callable[[str, float, float], None]  # what, done, total; total 0 where i
 @contextmanager
 def watching() -> Generator[OnEvent]:
     """A listener for `Client.wrap` that draws while the block runs."""
+    with _telling() as tell:
+        yield _listener(tell)
+
+
+@contextmanager
+def counting(what: str, total: int) -> Generator[Callable[[int], None]]:
+    """A bar for work of a known size; call it with how much is done."""
+    with _telling() as tell:
+        tell(what, 0, total)
+        yield lambda done: tell(what, done, total)
+
+
+@contextmanager
+def _telling() -> Generator[Tell]:
     if not sys.stderr.isatty():
-        yield _listener(_lines())
+        yield _lines()
         return
     from rich.console import Console  # noqa: PLC0415 - drawing is slow to load
     from rich.progress import Progress, TaskID  # noqa: PLC0415
@@ -38,7 +52,7 @@ def watching() -> Generator[OnEvent]:
                 known[what] = bars.add_task(what, total=None)
             bars.update(known[what], completed=done, total=total or None)
 
-        yield _listener(tell)
+        yield tell
 
 
 def _listener(tell: Tell) -> OnEvent:
