@@ -12,6 +12,7 @@ from sdb_service.tables import JobEvent
 
 Policy = Literal["sdb-hardened", "sdb", "nasty", "normal"]
 _CONFIG_BYTES = 16_384
+_CONFIG_LEVELS = 8
 
 
 class Evaluation(Body):
@@ -29,7 +30,7 @@ class Evaluation(Body):
         None, ge=1, le=1000, description="Epochs of each student; the method's default where null."
     )
     compare: list[Literal["sdb", "nasty"]] = Field(
-        default=["sdb"], description="Policies wrapped beside this one for the same table."
+        default=["sdb"], max_length=2, description="Policies wrapped beside this one for the same table."
     )
 
 
@@ -46,9 +47,22 @@ class NewJob(Body):
     @field_validator("config")
     @classmethod
     def _small(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if len(json.dumps(value)) > _CONFIG_BYTES:
+        _require_levels(value, _CONFIG_LEVELS)  # what is nested deeper can be stored and never be shown again
+        try:
+            size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+        except ValueError as error:
+            raise ValueError("config holds numbers that are not finite or text that is not Unicode") from error
+        if size > _CONFIG_BYTES:
             raise ValueError(f"config is larger than {_CONFIG_BYTES} bytes")
         return value
+
+
+def _require_levels(value: Any, levels: int) -> None:
+    if levels == 0:
+        raise ValueError(f"config is nested deeper than {_CONFIG_LEVELS} levels")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _require_levels(one, levels - 1)
 
 
 class Job(BaseModel):

@@ -1,15 +1,16 @@
 """The HTTP shapes of licenses."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from api.licenses.validity import reason_code
-from api.shapes import Body
+from api.shapes import Body, Moment
 from sdb_service.tables import License as LicenseRow
 
 Mode = Literal["delivered", "hosted"]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class NewLicense(Body):
@@ -18,13 +19,13 @@ class NewLicense(Body):
     mode: Mode = Field(
         "delivered", description="delivered: the customer may fetch the key. hosted: the key never leaves."
     )
-    expires_at: AwareDatetime | None = None
-    max_downloads: int | None = Field(None, ge=1)
-    max_predictions: int | None = Field(None, ge=1)
+    expires_at: Moment | None = None
+    max_downloads: Count | None = None
+    max_predictions: Count | None = None
 
 
 class Renewal(Body):
-    expires_at: AwareDatetime | None = Field(description="The new end; null means without end.")
+    expires_at: Moment | None = Field(description="The new end; null means without end.")
 
 
 class License(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, FiniteFloat, StringConstraints, model_validator
 
 from api.shapes import ARCHITECTURE, Body, Checked, Name, reason_of
 from sdb_service.tables import Model as ModelRow
@@ -16,8 +16,8 @@ class Input(Body):
     channels: int = Field(ge=1, le=4)
     height: int = Field(ge=1, le=1024)
     width: int = Field(ge=1, le=1024)
-    mean: list[float]
-    std: list[float]
+    mean: list[FiniteFloat]
+    std: list[FiniteFloat]
 
     @model_validator(mode="after")
     def _one_number_per_channel(self) -> Self:
