@@ -1,7 +1,7 @@
 """The service in this process: one for most tests, a fresh one on each profile where the database matters."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -39,6 +39,20 @@ def house(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Iterato
     settings = profiles.embedded(tmp_path_factory.mktemp("house")).settings
     with house_on(settings, network, part_bytes=65_536, max_upload_bytes=1 << 20) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session", params=["embedded", pytest.param("production", marks=pytest.mark.production)])
+def each_house(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, network: Network
+) -> Iterator[House]:
+    """One service on each profile in turn, for tests whose accounts are their own."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with ExitStack() as stack:
+        if request.param == "embedded":
+            profile = profiles.embedded(folder)
+        else:
+            profile = stack.enter_context(profiles.production(folder, request.getfixturevalue("servers")))
+        yield stack.enter_context(house_on(profile.settings, network))
 
 
 @pytest.fixture

@@ -109,10 +109,10 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(house: House, pro
 
 
 @pytest.mark.parametrize("name", ["a\u0000b", "two\nlines"])
-def test_a_name_with_control_characters_is_refused(any_house: House, name: str) -> None:
-    admin = any_house.person("admin")
+def test_a_name_with_control_characters_is_refused(each_house: House, name: str) -> None:
+    admin = each_house.person("admin")
 
-    answer = any_house.post(admin, "/v1/accounts", {"name": name, "role": "customer"})
+    answer = each_house.post(admin, "/v1/accounts", {"name": name, "role": "customer"})
 
     problem_of(answer, 422, "request_invalid")
 
@@ -120,8 +120,8 @@ def test_a_name_with_control_characters_is_refused(any_house: House, name: str) 
 @pytest.mark.parametrize(
     "path", ["/v1/boxes/%00", "/v1/licenses/a%00b", "/v1/boxes?cursor=AA", "/v1/models?cursor=YQBi"]
 )
-def test_a_zero_byte_in_an_address_is_a_problem_and_no_breakdown(any_house: House, path: str) -> None:
-    answer = any_house.get(any_house.person("provider"), path)
+def test_a_zero_byte_in_an_address_is_a_problem_and_no_breakdown(each_house: House, path: str) -> None:
+    answer = each_house.get(each_house.person("provider"), path)
 
     assert answer.status_code in (400, 404, 422), answer.text
     problem_of(answer, answer.status_code, answer.json()["code"])

@@ -32,18 +32,18 @@ def usual_box(house: House, owner: Person) -> str:
     return house.box(owner, published=True)
 
 
-def test_an_unpublished_box_is_not_found_for_the_public(any_house: House) -> None:
-    owner, stranger = any_house.person("provider"), any_house.person("customer")
-    box = any_house.box(owner)
+def test_an_unpublished_box_is_not_found_for_the_public(each_house: House) -> None:
+    owner, stranger = each_house.person("provider"), each_house.person("customer")
+    box = each_house.box(owner)
     for who in (NOBODY, stranger):
-        problem_of(ask(any_house, box, as_npy(PIXELS), who=who), 404, "box_not_found")
-        problem_of(any_house.get(who, f"/v1/boxes/{box}"), 404, "box_not_found")
-    assert ask(any_house, box, as_npy(PIXELS), who=owner).status_code == 200
+        problem_of(ask(each_house, box, as_npy(PIXELS), who=who), 404, "box_not_found")
+        problem_of(each_house.get(who, f"/v1/boxes/{box}"), 404, "box_not_found")
+    assert ask(each_house, box, as_npy(PIXELS), who=owner).status_code == 200
 
-    any_house.post(owner, f"/v1/boxes/{box}/publish")
-    assert ask(any_house, box, as_npy(PIXELS)).status_code == 200
-    any_house.post(owner, f"/v1/boxes/{box}/unpublish")
-    problem_of(ask(any_house, box, as_npy(PIXELS)), 404, "box_not_found")
+    each_house.post(owner, f"/v1/boxes/{box}/publish")
+    assert ask(each_house, box, as_npy(PIXELS)).status_code == 200
+    each_house.post(owner, f"/v1/boxes/{box}/unpublish")
+    problem_of(ask(each_house, box, as_npy(PIXELS)), 404, "box_not_found")
 
 
 def test_a_licensed_customer_asks_an_unpublished_box_until_suspended(house: House, owner: Person) -> None:
