@@ -12,7 +12,6 @@ Name = Annotated[
 ]
 
 
-
 def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
