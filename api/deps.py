@@ -1,6 +1,7 @@
 """What routes ask for by type: the runtime, a session, the caller."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
@@ -56,7 +57,7 @@ def optional_caller(request: Request, runtime: RuntimeDep) -> Caller | None:
         return None
     with runtime.database.reading() as session:
         found = identity.caller_of_token(session, text, key=runtime.token_key)
-    return Caller(found.account_id, found.role, found.name, address_of(request))
+    return replace(found, address=address_of(request))
 
 
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]

@@ -27,6 +27,7 @@ class Caller:
     role: str
     name: str
     address: str | None = None
+    until: datetime | None = None  # when the token that speaks for them expires
 
     @property
     def is_admin(self) -> bool:
@@ -72,7 +73,7 @@ def caller_of_token(session: Session, text: str, *, key: Secret) -> Caller:
         raise Unauthenticated("token_invalid", "The token is unknown or revoked; ask for a new one.")
     if found[1].expires_at is not None and found[1].expires_at <= clock.now():
         raise Unauthenticated("token_expired", "The token has expired; ask for a new one.")
-    return Caller(found[0].id, found[0].role, found[0].name)
+    return Caller(found[0].id, found[0].role, found[0].name, until=found[1].expires_at)
 
 
 def make_login_link(session: Session, account_id: str, *, key: Secret) -> Secret:

@@ -40,6 +40,10 @@ def issue_token(session: Session, caller: Caller, wanted: schemas.NewToken, *, k
         raise not_found("account", account_id)
     if wanted.expires_at is not None and wanted.expires_at <= clock.now():
         raise Invalid("expiry_past", "expires_at lies in the past; give a later time or leave it out.")
+    if caller.until is not None and (wanted.expires_at is None or wanted.expires_at > caller.until):
+        raise Invalid(
+            "expiry_beyond_yours", f"Your own token ends at {caller.until}; give an expires_at no later than that."
+        )
     queries.open_account(session, account_id)
     token, text = identity.issue_token(session, account_id, name=wanted.name, key=key, expires_at=wanted.expires_at)
     record_act(session, caller, "token.issue", token.id, owner=account_id)

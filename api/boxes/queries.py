@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from api.deps import owned
 from sdb_service import clock
-from sdb_service.errors import not_found
+from sdb_service.errors import Forbidden, not_found
 from sdb_service.identity import Caller
 from sdb_service.tables import Box, License
 
@@ -22,11 +22,14 @@ def get_own_box(session: Session, caller: Caller, box_id: str) -> Box:
     return found
 
 
-def is_licensed(session: Session, caller: Caller, box_id: str) -> bool:
-    """Whether the caller holds a license for the box that is active now."""
+def is_licensed(
+    session: Session, caller: Caller, box_id: str, *, modes: tuple[str, ...] = ("delivered", "hosted")
+) -> bool:
+    """Whether the caller holds a license for the box, of one of these modes, that is active now."""
     statement = select(License.id).where(
         License.box_id == box_id,
         License.customer_id == caller.account_id,
+        License.mode.in_(modes),
         License.state == "active",
         or_(License.expires_at.is_(None), License.expires_at > clock.now()),
     )
@@ -49,6 +52,23 @@ def get_box_of_party(session: Session, caller: Caller, box_id: str) -> Box:
     if box is None or not _is_party(session, caller, box):
         raise not_found("box", box_id)
     return box
+
+
+def require_weights(session: Session, caller: Caller, box: Box) -> None:
+    """Let the owner and holders of delivered licenses have the weights.
+
+    Attack: with the weights and some hundred open answers, kappa is the solution of a regression.
+
+    Raises:
+        Forbidden: the caller holds hosted licenses alone.
+    """
+    if caller.is_admin or caller.account_id == box.account_id:
+        return
+    if not is_licensed(session, caller, box.id, modes=("delivered",)):
+        raise Forbidden(
+            "license_hosted",
+            "A hosted license gives no weights: whoever has them can compute the key. Ask for a delivered license.",
+        )
 
 
 def _is_party(session: Session, caller: Caller | None, box: Box) -> bool:

@@ -50,8 +50,9 @@ def get_checkpoint(
     runtime: RuntimeDep,
     kind: Annotated[str, Query(alias="format", pattern="^(safetensors|onnx)$")] = "safetensors",
 ) -> StreamingResponse:
-    """The box's weights, for its owner and licensed customers; recorded in the audit log."""
+    """The box's weights, for its owner and holders of delivered licenses; recorded in the audit log."""
     box = queries.get_box_of_party(session, caller, box_id)
+    queries.require_weights(session, caller, box)
     record_act(session, caller, "box.download", box.id, owner=box.account_id, detail={"format": kind})
     key, digest = (box.onnx_key, box.onnx_sha256) if kind == "onnx" else (box.checkpoint_key, box.checkpoint_sha256)
     headers = {

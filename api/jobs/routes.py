@@ -1,5 +1,6 @@
 """`/v1/jobs`: wrap runs."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -92,6 +93,6 @@ def job_report_page(job_id: str, caller: CallerDep, session: ReadSession, runtim
 def _event_number(text: str | None) -> int:
     if not text:
         return 0
-    if not text.isdigit():
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         raise Malformed("event_id_invalid", "Last-Event-ID is the id of an event of this stream, a number.")
     return int(text)

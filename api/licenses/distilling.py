@@ -27,7 +27,7 @@ def require_license(runtime: Runtime, caller: Caller, box_id: str) -> Box:
         if not held:
             get_usable_box(session, caller, box_id)
             raise refusal("license_missing")
-        _first_valid(held)
+        _valid(held)
         return session.get_one(Box, box_id)
 
 
@@ -56,19 +56,30 @@ def _licenses(session: Session, caller: Caller, box_id: str) -> list[License]:
     return list(session.execute(statement.order_by(License.id.desc())).scalars())
 
 
-def _first_valid(held: list[License]) -> License:
-    for one in held:
-        if reason_code(one) == VALID:
-            return one
-    raise refusal(reason_code(held[0]))
+def _valid(held: list[License]) -> list[License]:
+    """Those that are good now. Raises `Forbidden` with the newest one's reason where none is."""
+    found = [one for one in held if reason_code(one) == VALID]
+    if not found:
+        raise refusal(reason_code(held[0]))
+    return found
 
 
 def _count(session: Session, caller: Caller, box_id: str, *, images: int) -> None:
-    found = _first_valid(_licenses(session, caller, box_id))
+    """Count against the newest license that has room for all the images."""
+    found = _valid(_licenses(session, caller, box_id))
+    for one in found:
+        if _counted(session, one, images):
+            return
+    left = max(max(0, (one.max_predictions or 0) - one.predictions) for one in found)
+    error = refusal("license_predictions_used_up")
+    raise Forbidden(error.code, f"{error.detail} {left} are left and {images} were asked for.")
+
+
+def _counted(session: Session, one: License, images: int) -> bool:
     statement = (
         update(License)
         .where(
-            License.id == found.id,
+            License.id == one.id,
             License.state == "active",
             or_(License.expires_at.is_(None), License.expires_at > clock.now()),
             or_(License.max_predictions.is_(None), License.predictions + images <= License.max_predictions),
@@ -76,11 +87,4 @@ def _count(session: Session, caller: Caller, box_id: str, *, images: int) -> Non
         .values(predictions=License.predictions + images)
         .returning(License.id)
     )
-    if session.execute(statement).scalar_one_or_none() is None:
-        raise _over_budget(found, images)
-
-
-def _over_budget(found: License, images: int) -> Forbidden:
-    left = max(0, (found.max_predictions or 0) - found.predictions)
-    error = refusal("license_predictions_used_up")
-    return Forbidden(error.code, f"{error.detail} {left} are left and {images} were asked for.")
+    return session.execute(statement).scalar_one_or_none() is not None

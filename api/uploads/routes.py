@@ -9,7 +9,7 @@ from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
 from api.uploads import queries, schemas, service
 from api.uploads.receiving import receive_part
-from sdb_service.errors import Unavailable
+from sdb_service.errors import Conflict
 from sdb_service.identity import Caller
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Upload
@@ -46,7 +46,7 @@ async def put_part(
     """The body is the bytes of the part. The sender is known before the first byte is read."""
     upload = await run_in_threadpool(_open_upload, runtime, caller, upload_id)
     if runtime.storage.part_address(upload.storage_key, upload.multipart_ref, number) is not None:
-        raise Unavailable("part_goes_elsewhere", "Send parts to the addresses that GET /v1/uploads/{id} lists.")
+        raise Conflict("part_goes_elsewhere", "Send parts to the addresses that GET /v1/uploads/{id} lists.")
     size = service.expected_size(upload, number)
     received = await receive_part(
         request.stream(), runtime.storage, upload.storage_key, number=number, size=size, sha256=x_content_sha256

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from api.deps import require_role
@@ -143,8 +144,7 @@ def _address(upload: Upload, number: int, runtime: Runtime) -> schemas.Address:
 
 
 def _forget_parts(session: Session, upload_id: str) -> None:
-    for part in queries.received_parts(session, upload_id):
-        session.delete(part)
+    session.execute(delete(UploadPart).where(UploadPart.upload_id == upload_id))
 
 
 def _digest(chunks: Iterator[bytes]) -> str:

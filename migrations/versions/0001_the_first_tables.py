@@ -295,7 +295,7 @@ def upgrade() -> None:
         sa.Column("max_downloads", sa.Integer(), nullable=True),
         sa.Column("downloads", sa.Integer(), nullable=False),
         sa.Column("max_predictions", sa.Integer(), nullable=True),
-        sa.Column("predictions", sa.Integer(), nullable=False),
+        sa.Column("predictions", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("account_id", sa.String(length=40), nullable=False),

@@ -1,5 +1,6 @@
 """Files in a folder: written beside, flushed, then renamed into place."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from sdb_service.errors import NotFound
 from sdb_service.storage.base import CHUNK
+
+log = logging.getLogger(__name__)
 
 
 class LocalStorage:
@@ -116,4 +119,6 @@ def _is_unfinished(path: Path) -> bool:
 
 
 def missing_file(key: str) -> NotFound:
-    return NotFound("file_missing", f"The stored file {key!r} is gone; restore it from a backup or upload it again.")
+    """The error for a file that should be there; which one it is stands in the log, not in an answer to strangers."""
+    log.warning("a stored file is missing", extra={"key": key})
+    return NotFound("file_missing", "A stored file is gone; restore it from a backup, or upload it again.")

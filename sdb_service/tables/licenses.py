@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdb_service.tables.base import Base, Owned
@@ -19,5 +19,5 @@ class License(Owned, Base):
     max_downloads: Mapped[int | None]
     downloads: Mapped[int] = mapped_column(default=0)
     max_predictions: Mapped[int | None]
-    predictions: Mapped[int] = mapped_column(default=0)
+    predictions: Mapped[int] = mapped_column(BigInteger, default=0)
     revoked_at: Mapped[datetime | None]

@@ -108,3 +108,29 @@ def test_a_body_that_is_no_picture_costs_nothing(house: House, provider: Person,
 
     problem_of(distill(house, customer, box, b"nonsense"), 400, "npy_unreadable")
     assert used(house, held) == 0
+
+
+def test_a_used_up_license_does_not_stand_before_one_with_room(
+    house: House, provider: Person, customer: Person
+) -> None:
+    box = house.box(provider)
+    roomy = house.license(provider, box, customer, mode="hosted")
+    tight = house.license(provider, box, customer, mode="hosted", max_predictions=2)
+
+    assert distill(house, customer, box).status_code == 200
+
+    assert (used(house, roomy), used(house, tight)) == (3, 0)
+
+
+def test_a_hosted_license_gives_no_weights_from_which_the_key_could_be_computed(
+    house: House, provider: Person, customer: Person
+) -> None:
+    box = house.box(provider)
+    house.license(provider, box, customer, mode="hosted")
+    path = f"/v1/boxes/{box}/checkpoint"
+
+    problem_of(house.get(customer, path), 403, "license_hosted")
+    problem_of(house.get(customer, f"{path}?format=onnx"), 403, "license_hosted")
+
+    house.license(provider, box, customer, mode="delivered")
+    assert house.get(customer, path).status_code == 200

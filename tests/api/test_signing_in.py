@@ -113,3 +113,17 @@ def test_nobody_may_ask_for_anothers_token(house: House, provider: Person, custo
 def test_a_login_link_needs_a_token_and_names_the_dashboard(house: House, customer: Person) -> None:
     problem_of(house.post(NOBODY, "/v1/login-links"), 401, "token_missing")
     assert "/dashboard/login/link_" in house.post(customer, "/v1/login-links").json()["url"]
+
+
+def test_a_token_that_expires_cannot_make_one_that_outlives_it(house: House, provider: Person) -> None:
+    end = clock.after(3600)
+    body = {"name": "short", "expires_at": end.isoformat()}
+    short = house.post(provider, "/v1/tokens", body).json()["token"]
+    headers = {"Authorization": f"Bearer {short}"}
+
+    for later in (None, (end + timedelta(seconds=1)).isoformat()):
+        answer = house.http.post("/v1/tokens", json={"name": "long", "expires_at": later}, headers=headers)
+        problem_of(answer, 422, "expiry_beyond_yours")
+
+    answer = house.http.post("/v1/tokens", json=body, headers=headers)
+    assert answer.status_code == 201, answer.text

@@ -169,3 +169,14 @@ def test_a_sender_who_goes_away_leaves_nothing(
     assert stored(house, upload) == []
     assert put(house, provider, upload, 1, CONTENT[: upload["part_bytes"]]).status_code == 200
     assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_discarded_upload_is_gone_with_its_parts(house: House, provider: Person) -> None:
+    upload = begin(house, provider, CONTENT)
+    put(house, provider, upload, 1, CONTENT[: upload["part_bytes"]])
+    path = f"/v1/uploads/{upload['id']}"
+
+    assert house.http.delete(path, headers=provider.headers).status_code == 204
+
+    assert stored(house, upload) == []
+    problem_of(house.get(provider, path), 404, "upload_not_found")
