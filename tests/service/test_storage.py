@@ -78,11 +78,16 @@ def test_what_was_deleted_is_gone_and_can_be_deleted_again(storage: Storage) -> 
     assert storage.keys("jobs") == []
 
 
-def test_what_is_missing_is_not_found_by_its_name(storage: Storage, tmp_path: Path) -> None:
+def test_what_is_missing_is_named_in_the_log_and_not_to_whoever_asked(
+    storage: Storage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     target = tmp_path / "target"
     for ask in (storage.read, storage.size, lambda key: storage.fetch(key, target)):
-        with pytest.raises(NotFound, match="jobs/none"):
+        caplog.clear()
+        with pytest.raises(NotFound) as missing:
             ask("jobs/none")
+        assert "jobs/none" not in missing.value.detail
+        assert [record.__dict__["key"] for record in caplog.records] == ["jobs/none"]
     assert not target.exists()
     assert not storage.exists("jobs/none")
 
