@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -48,15 +49,16 @@ def main() -> int:
 
 
 def _demo(rest: list[str]) -> int:
-    return _run(["-m", "examples.demo", *rest])
+    return _become(["-m", "examples.demo", *rest])
 
 
 def _serve(rest: list[str]) -> int:
-    return _run(["-m", "sdb_service.launcher", "serve", *rest])
+    return _become(["-m", "sdb_service.launcher", "serve", *rest])
 
 
 def _test(rest: list[str]) -> int:
-    return _run(["-m", "pytest", *rest])
+    os.chdir(ROOT)
+    return _become(["-m", "pytest", *rest])
 
 
 def _check(rest: list[str]) -> int:
@@ -72,6 +74,13 @@ def _check(rest: list[str]) -> int:
             failed.append(name)
     print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0
+
+
+def _become(line: list[str]) -> NoReturn:
+    """Hand over for good: signals and the exit status are the command's own, and so is the folder it was called in."""
+    os.environ["PYTHONPATH"] = str(ROOT)
+    sys.stdout.flush()
+    os.execv(str(PYTHON), [str(PYTHON), *line])
 
 
 def _run(line: list[str]) -> int:

@@ -1,6 +1,7 @@
 """`python3 run.py demo`: everything over HTTP against a service started for it, on the embedded default."""
 
 import argparse
+import contextlib
 import json
 import shutil
 import signal
@@ -18,6 +19,7 @@ from sdb_client import SDBError
 def main() -> int:
     given = _arguments()
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end stops the service too
     folder = Path(tempfile.mkdtemp(prefix="sdb-demo-"))
     started = time.monotonic()
     try:
@@ -67,7 +69,8 @@ def _keep(place: service.Place, console: Console) -> None:
     console.print("\nThe service goes on. Its dashboard, by a link that works once and for 15 minutes:")
     console.print(f"  {link.url}", soft_wrap=True)
     console.print("End it with Ctrl-C.")
-    signal.pause()
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 if __name__ == "__main__":
