@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 import migrations
-from api import health
+from api import health, reference
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
@@ -38,6 +38,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         title="SDB",
         summary="Wraps trained classifiers so that distillation without the key teaches nothing.",
         version=__version__,
+        docs_url=None,  # the framework's page loads scripts from elsewhere; api/reference.py needs none
+        redoc_url=None,
         max_body_size=runtime.settings.max_json_bytes,
         lifespan=_lifespan,
     )
@@ -46,6 +48,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     install_error_handlers(app)
     for router in (
         health.router,
+        reference.router,
         accounts,
         uploads,
         models,

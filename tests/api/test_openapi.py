@@ -55,3 +55,13 @@ def test_no_shape_shows_what_must_stay_inside(house: House) -> None:
     shown = {name for shape in shapes.values() for name in shape.get("properties", {})}
 
     assert not shown & {"digest", "sealed", "storage_key", "onnx_key", "checkpoint_key", "report_key", "multipart_ref"}
+
+
+def test_the_page_of_all_calls_names_each_one_and_loads_nothing_from_elsewhere(house: House) -> None:
+    page = house.http.get("/docs")
+
+    assert page.status_code == 200
+    for path in house.http.get("/openapi.json").json()["paths"]:
+        assert f"<code>{path}</code>" in page.text
+    assert "<script" not in page.text
+    assert "//" not in page.text.replace("<!doctype html>", "")
