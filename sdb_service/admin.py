@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 import migrations
 from sdb_service import audit, identity
 from sdb_service.errors import Conflict, NotFound, ServiceError
+from sdb_service.launcher.whereabouts import public_address
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime, open_runtime
 from sdb_service.settings import Settings
@@ -56,13 +57,13 @@ def issue_token(runtime: Runtime, *, account: str) -> Told:
 def login_link(runtime: Runtime, *, account: str, public_url: str | None = None) -> Told:
     """A way into the dashboard that works once, for the account of this name.
 
-    `public_url` is where the service is reached; the settings' own where it is None. Raises `NotFound`.
+    `public_url` is where the service is reached; None asks the settings, then the running node. Raises `NotFound`.
     """
     with runtime.database.transaction() as session:
         found = _account_named(session, account)
         text = identity.make_login_link(session, found.id, key=runtime.token_key).reveal().decode()
         record_act(session, None, "account.login_link", found.id, owner=found.id)
-    address = (public_url or runtime.settings.public_url).rstrip("/")
+    address = (public_url or public_address(runtime.settings)).rstrip("/")
     url = f"{address}/dashboard/login/{text}"
     minutes = identity.LINK_SECONDS // 60
     fields = {"url": url, "expires_in_seconds": identity.LINK_SECONDS}

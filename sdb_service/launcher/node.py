@@ -17,6 +17,7 @@ from sdb_service.errors import Unavailable
 from sdb_service.launcher.addresses import answers, free_port
 from sdb_service.launcher.children import Child, environment_of
 from sdb_service.launcher.folder_lock import lock_folder
+from sdb_service.launcher.whereabouts import forget_address, note_address
 from sdb_service.messages import QUEUE_CHECKS, QUEUE_JOBS
 from sdb_service.settings import Settings
 
@@ -62,6 +63,7 @@ class Launcher:
         self._host, self._port, self._env = host, port, env
         self._children: list[Child] = []
         self._lock: IO[str] | None = None
+        self._noted = False
         self._stopping = threading.Event()
 
     def __enter__(self) -> "Launcher":
@@ -101,6 +103,8 @@ class Launcher:
                 self._children.append(Child(role, _command(role, self._host, self._port), env=env, log=log))
             if "api" in self.roles:
                 self._wait_for_answer(timeout)
+                note_address(self.settings, public_url)
+                self._noted = True
         except BaseException:
             self.stop()
             raise
@@ -128,6 +132,9 @@ class Launcher:
         for child in self._children:
             child.end(within=max(0.0, end - time.monotonic()))
         self._children.clear()
+        if self._noted:
+            forget_address(self.settings)
+            self._noted = False
         if self._lock is not None:
             self._lock.close()
             self._lock = None

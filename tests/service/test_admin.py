@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from sdb_service import identity
 from sdb_service.admin import main
+from sdb_service.launcher.whereabouts import forget_address, note_address
 from sdb_service.runtime import Runtime, open_runtime
 from sdb_service.settings import Settings
 from sdb_service.tables import AuditEvent
@@ -92,6 +93,19 @@ def test_a_login_link_opens_the_dashboard_once(
         identity.use_login_link(session, url.rpartition("/")[2], key=runtime.token_key)
         with pytest.raises(identity.Unauthenticated):
             identity.use_login_link(session, url.rpartition("/")[2], key=runtime.token_key)
+
+
+def test_a_login_link_leads_to_the_running_node_where_no_address_is_set(
+    runtime: Runtime, admin_token: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SDB_PUBLIC_URL")
+    note_address(Settings(), "http://127.0.0.1:8123")
+    running = str(told(capsys, "login-link", "--account", "root")["url"])
+    forget_address(Settings())
+    stopped = str(told(capsys, "login-link", "--account", "root")["url"])
+
+    assert running.startswith("http://127.0.0.1:8123/dashboard/login/link_")
+    assert stopped.startswith("http://127.0.0.1:8000/dashboard/login/link_")
 
 
 def test_the_first_changed_row_of_the_audit_log_is_named(
