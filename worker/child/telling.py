@@ -4,12 +4,15 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from worker.protocol import CHECKPOINT, METRICS, PROGRESS
 
 _PAUSE_SECONDS = 0.3
+_LONGEST_PAUSE = {PROGRESS: 5.0, METRICS: 600.0}
+_LINES_AT_ONE_PACE = 300  # then the pause grows with the time passed: a day of training tells some 2,000 points
 
 
 class Teller:
@@ -29,9 +32,11 @@ class Teller:
 class Listening:
     """The method's observer: progress and metrics thinned, checkpoints told by name."""
 
-    def __init__(self, teller: Teller, state: Path) -> None:
+    def __init__(self, teller: Teller, state: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._teller = teller
         self._state = state
+        self._first: dict[tuple[str, str], float] = {}
         self._last: dict[tuple[str, str], float] = {}
 
     def progress(self, stage: str, done: int, total: int) -> None:
@@ -52,8 +57,10 @@ class Listening:
         return False
 
     def _due(self, event: str, stage: str, *, last: bool = False) -> bool:
-        now, key = time.monotonic(), (event, stage)
-        if not last and now - self._last.get(key, -_PAUSE_SECONDS) < _PAUSE_SECONDS:
+        now, key = self._clock(), (event, stage)
+        pause = (now - self._first.setdefault(key, now)) / _LINES_AT_ONE_PACE
+        pause = min(max(pause, _PAUSE_SECONDS), _LONGEST_PAUSE[event])
+        if not last and key in self._last and now - self._last[key] < pause:
             return False
         self._last[key] = now
         return True
