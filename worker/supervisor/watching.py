@@ -69,6 +69,7 @@ def watch(runtime: Runtime, child: Child, beat: Heartbeat, *, tell: Callable[[Li
             if line.get("event") == DONE:
                 return Done(dict(line.get("result") or {}))
             if line.get("event") == FAILED:
+                _log_unknown(child, str(line.get("code")))
                 return Failed(str(line.get("code")), str(line.get("detail")))
         if why := _reason_to_stop(beat):
             return Stopped(why)
@@ -86,6 +87,11 @@ def _reason_to_stop(beat: Heartbeat) -> str | None:
     if beat.cancelled.is_set():
         return "cancelled"
     return "shutdown" if SHUTDOWN.is_set() else None
+
+
+def _log_unknown(child: Child, code: str) -> None:
+    if code in ("internal", "out_of_memory"):
+        log.error("a child met an error that it does not know", extra={"code": code, "stderr": child.errors})
 
 
 def _last_words(child: Child) -> str:
