@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from sdb_service.db import after_commit
 from sdb_service.lifecycle import Kind
-from sdb_service.messages import QUEUE_CHECKS, QUEUE_JOBS, SWEEP, doorbell
+from sdb_service.messages import QUEUE_CHECKS, SWEEP, doorbell
 from sdb_service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,3 @@ def _folder_options(settings: Settings) -> dict[str, Any]:
         "control_folder": str(control),
         "polling_interval": 0.2,
     }
-
-
-__all__ = ["QUEUE_CHECKS", "QUEUE_JOBS", "make_celery", "ring", "ring_after_commit"]

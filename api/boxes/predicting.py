@@ -28,8 +28,7 @@ def wanted_outputs(box: Box, caller: Caller | None, text: str | None) -> list[st
     Raises:
         Invalid: no such output. Forbidden: not for this caller.
     """
-    is_owner = caller is not None and (caller.is_admin or caller.account_id == box.account_id)
-    allowed = list(_KNOWN) if is_owner else box.outputs
+    allowed = list(_KNOWN) if queries.is_owner(caller, box) else box.outputs
     if text is None:
         return [name for name in ("labels", "probs") if name in allowed] or allowed
     wanted = [name.strip() for name in text.split(",") if name.strip()]

@@ -22,6 +22,11 @@ def get_own_box(session: Session, caller: Caller, box_id: str) -> Box:
     return found
 
 
+def is_owner(caller: Caller | None, box: Box) -> bool:
+    """Whether the caller may do with the box what its owner may; the admin may with all."""
+    return caller is not None and (caller.is_admin or caller.account_id == box.account_id)
+
+
 def is_licensed(
     session: Session, caller: Caller, box_id: str, *, modes: tuple[str, ...] = ("delivered", "hosted")
 ) -> bool:
@@ -62,7 +67,7 @@ def require_weights(session: Session, caller: Caller, box: Box) -> None:
     Raises:
         Forbidden: the caller holds hosted licenses alone.
     """
-    if caller.is_admin or caller.account_id == box.account_id:
+    if is_owner(caller, box):
         return
     if not is_licensed(session, caller, box.id, modes=("delivered",)):
         raise Forbidden(
@@ -74,4 +79,4 @@ def require_weights(session: Session, caller: Caller, box: Box) -> None:
 def _is_party(session: Session, caller: Caller | None, box: Box) -> bool:
     if caller is None:
         return False
-    return caller.is_admin or caller.account_id == box.account_id or is_licensed(session, caller, box.id)
+    return is_owner(caller, box) or is_licensed(session, caller, box.id)

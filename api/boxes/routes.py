@@ -26,8 +26,7 @@ def list_boxes(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Pa
 def get_box(box_id: str, caller: OptionalCaller, session: ReadSession) -> schemas.Box | schemas.PublicBox:
     """All of it for its owner; for everybody else what a published or licensed box shows."""
     box = queries.get_usable_box(session, caller, box_id)
-    is_owner = caller is not None and (caller.is_admin or caller.account_id == box.account_id)
-    return schemas.Box.of(box) if is_owner else schemas.PublicBox.of(box)
+    return schemas.Box.of(box) if queries.is_owner(caller, box) else schemas.PublicBox.of(box)
 
 
 @router.post("/{box_id}/publish")
@@ -88,8 +87,7 @@ async def predict(
         runtime=runtime,
         resize=resize,
     )
-    is_owner = caller is not None and (caller.is_admin or caller.account_id == box.account_id)
-    most = box.num_classes if is_owner else box.top_k
+    most = box.num_classes if queries.is_owner(caller, box) else box.top_k
     if NPY in request.headers.get("accept", ""):
         content = predicting.as_npy(logits, outputs=wanted, temperature=temperature, num_shown=most)
         return Response(content, media_type=NPY)

@@ -35,7 +35,7 @@ def list_boxes(viewer: ViewerDep, session: ReadSession, paging: PagingDep, runti
 def show_box(box_id: str, viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, done: str = "") -> HTMLResponse:
     """All of it for its owner; for a licensed customer what the license gives."""
     box = queries.get_box_of_party(session, viewer.caller, box_id)
-    if viewer.caller.is_admin or viewer.caller.account_id == box.account_id:
+    if queries.is_owner(viewer.caller, box):
         return page("box.html", viewer, done=done, **_owners_view(session, viewer, box, runtime))
     held = shown.licenses_of_box(session, viewer.caller, box.id)
     licenses = [license_schemas.License.of(row) for row in held]
