@@ -52,12 +52,9 @@ class RunningService:
         log.close()
 
     def kill(self, name: str) -> None:
-        """kill -9 of the process and everything below it."""
+        """kill -9 of the process alone: what it started has to notice by itself."""
         process = self.processes.pop(name)
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        for member in family:
-            if member.is_running():
-                member.kill()
+        process.kill()
         process.wait()
 
     def stop(self, name: str) -> int:
