@@ -93,9 +93,13 @@ def _reachable(programs: Path, folder: Path, user: str | None) -> Path:
     needed = [programs / "postgres", programs / "initdb", *programs.parents]
     if all(path.stat().st_mode & everybody == everybody for path in needed):
         return programs
-    copy = folder / "install"
+    package, copies = programs.parents[1], folder / "install"
+    copy = copies / package.name / programs.parent.name
     shutil.copytree(programs.parent, copy, symlinks=True)
-    subprocess.run(["chmod", "-R", "a+rX", str(copy)], check=True)
+    libraries = package.with_name(f"{package.name}.libs")  # the programs look for it beside their package
+    if libraries.is_dir():
+        shutil.copytree(libraries, copies / libraries.name, symlinks=True)
+    subprocess.run(["chmod", "-R", "a+rX", str(copies)], check=True)
     return copy / programs.name
 
 
