@@ -1,0 +1,61 @@
+"""How students are taught, and what evidence is measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdb_core.errors import InvalidSettings
+from sdb_core.settings.base import Settings, number, one_of, whole
+from sdb_core.settings.training import TrainingSettings
+from sdb_core.settings.wrapping import check_policy
+
+
+@dataclass(frozen=True)
+class StudentSettings(TrainingSettings):
+    """How a student is taught: Eq. 2's `alpha` and `temperature`, and the label `smoothing` of students without one."""
+
+    epochs: int = 24
+    batch_size: int = 64
+    alpha: float = 0.9
+    temperature: float = 4.0
+    smoothing: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number(self, "alpha", low=0.0, high=1.0)
+        number(self, "temperature", low=0.0, open_low=True)
+        number(self, "smoothing", low=0.0, high=1.0, open_high=True)
+
+
+@dataclass(frozen=True)
+class EvaluationSettings(Settings):
+    """What evidence is measured.
+
+    `level`: "quick" (all students and attacks) or "none" (accuracies alone). `seeds` students of each kind, of
+    architecture `student`, taught by `student_settings`. `compare`: policies that wrap the same model beside.
+    """
+
+    level: str = "quick"
+    seeds: int = 3
+    student: str = "sdb:cnn-small"
+    compare: tuple[str, ...] = ("sdb",)
+    student_settings: StudentSettings = field(default_factory=StudentSettings)
+
+    def __post_init__(self) -> None:
+        one_of(self, "level", ("quick", "none"))
+        whole(self, "seeds", low=1)
+        if not isinstance(self.student, str):
+            raise InvalidSettings("student must name an architecture, for example 'sdb:cnn'.")
+        for policy in self.compare:
+            check_policy(policy)
+
+    @classmethod
+    def restored(cls, name: str, value: Any) -> Any:
+        """Students' settings from a mapping, policies from a list."""
+        if name == "student_settings" and isinstance(value, Mapping):
+            return StudentSettings.from_dict(value)
+        if name == "compare":
+            if isinstance(value, str) or not isinstance(value, (list, tuple)):
+                raise InvalidSettings("compare must be a list of policies.")
+            return tuple(value)
+        return value

@@ -1,0 +1,43 @@
+"""How the one training loop runs."""
+
+from dataclasses import dataclass
+
+from sdb_core.settings.base import Settings, number, one_of, whole
+
+
+@dataclass(frozen=True)
+class TrainingSettings(Settings):
+    """How the one training loop runs.
+
+    The length is max(epochs * steps per epoch, min_steps) steps of `batch_size` images. `lr` rises linearly over the
+    first `warmup` share and falls as a cosine to zero. `clip` bounds the gradient's norm (0: not at all). `augment`:
+    "none", "shift" (by up to an eighth of the size) or "shift-flip". `precision` "bfloat16" autocasts (accelerators).
+    `checkpoint_seconds`: at most so much work [s] is lost by a crash.
+    """
+
+    epochs: int = 20
+    min_steps: int = 0
+    batch_size: int = 128
+    optimiser: str = "adam"
+    lr: float = 3e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    warmup: float = 0.1
+    clip: float = 5.0
+    augment: str = "none"
+    precision: str = "float32"
+    checkpoint_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        whole(self, "epochs", low=0)
+        whole(self, "min_steps", low=0)
+        whole(self, "batch_size", low=2)
+        number(self, "lr", low=0.0, open_low=True)
+        number(self, "momentum", low=0.0, high=1.0, open_high=True)
+        number(self, "weight_decay", low=0.0)
+        number(self, "warmup", low=0.0, high=1.0)
+        number(self, "clip", low=0.0)
+        number(self, "checkpoint_seconds", low=0.0)
+        one_of(self, "optimiser", ("adam", "sgd"))
+        one_of(self, "augment", ("none", "shift", "shift-flip"))
+        one_of(self, "precision", ("float32", "bfloat16"))

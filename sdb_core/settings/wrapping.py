@@ -1,0 +1,90 @@
+"""How a model is wrapped, by which policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sdb_core.errors import InvalidSettings
+from sdb_core.settings.base import number, one_of
+from sdb_core.settings.training import TrainingSettings
+
+POLICIES = ("sdb-hardened", "sdb", "nasty", "normal")
+PLANNED_POLICIES = ("ke", "nasty-ke")
+
+
+@dataclass(frozen=True)
+class WrapSettings(TrainingSettings):
+    """How a model is wrapped; `WrapSettings.for_policy` gives each policy its own defaults.
+
+    `lam` is lambda of Eq. 5, `temperature` T_dis.
+    `sdb-hardened`: `top_share`/`decoy_share` are the closed target's two peaks at `temperature`, `decoy` how the
+    second is chosen ("next", "near", "far" in the original's own confusions). `mixup` is the most that a second image
+    may weigh in the mixed inputs that the closed stream is also taught on (0: none); `wrong_keys` teaches it on inputs
+    under random keys too. `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross
+    entropies; `open_label_share` mixes the label into the open target.
+    `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11. `nasty`: `omega`.
+    """
+
+    epochs: int = 15
+    min_steps: int = 2000
+    batch_size: int = 64
+    lam: float = 0.7
+    temperature: float = 4.0
+    top_share: float = 0.66
+    decoy_share: float = 0.31
+    decoy: str = "far"
+    mixup: float = 0.5
+    wrong_keys: bool = True
+    closed_weight: float = 1.0
+    open_weight: float = 1.0
+    closed_ce: float = 1.0
+    open_ce: float = 1.0
+    open_label_share: float = 0.0
+    omega: float = 0.1
+    eta: float = 0.001
+    aug_temperature: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number(self, "lam", low=0.0, high=1.0, open_low=True, open_high=True)
+        number(self, "temperature", low=0.0, open_low=True)
+        number(self, "top_share", low=0.0, high=1.0, open_low=True, open_high=True)
+        number(self, "decoy_share", low=0.0, high=1.0)
+        number(self, "open_label_share", low=0.0, high=1.0)
+        number(self, "mixup", low=0.0, high=0.5)
+        one_of(self, "wrong_keys", (True, False))
+        for name in ("closed_weight", "open_weight", "closed_ce", "open_ce", "omega", "eta", "aug_temperature"):
+            number(self, name, low=0.0)
+        one_of(self, "decoy", ("next", "near", "far"))
+        if self.top_share <= self.decoy_share or self.top_share + self.decoy_share > 1.0:
+            raise InvalidSettings(
+                "top_share must be above decoy_share, or the box would name wrong classes, and both together at most 1."
+            )
+
+    @staticmethod
+    def for_policy(policy: str, values: Mapping[str, Any] | None = None) -> "WrapSettings":
+        """The policy's defaults with `values` over them. Raises InvalidSettings for an unknown policy or value.
+
+        Who names `epochs` and no `min_steps` gets these epochs alone.
+        """
+        check_policy(policy)
+        given = dict(values or {})
+        if "epochs" in given:
+            given.setdefault("min_steps", 0)
+        return WrapSettings.from_dict({**_POLICY_DEFAULTS[policy], **given})
+
+
+def check_policy(policy: str) -> None:
+    """Raise InvalidSettings unless `policy` can be wrapped here."""
+    if policy in PLANNED_POLICIES:
+        raise InvalidSettings(f"The policy {policy!r} is not built yet; choose one of {', '.join(POLICIES)}.")
+    if policy not in POLICIES:
+        raise InvalidSettings(f"There is no policy {policy!r}; choose one of {', '.join(POLICIES)}.")
+
+
+_POLICY_DEFAULTS: dict[str, dict[str, Any]] = {
+    "sdb-hardened": {},
+    "sdb": {"omega": 0.1},
+    "nasty": {"omega": 0.04},
+    "normal": {"epochs": 0, "min_steps": 0},
+}
