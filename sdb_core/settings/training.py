@@ -1,7 +1,9 @@
 """How the one training loop runs."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from sdb_core.errors import InvalidSettings
 from sdb_core.settings.base import Settings, number, one_of, whole
 
 
@@ -10,9 +12,10 @@ class TrainingSettings(Settings):
     """How the one training loop runs.
 
     The length is max(epochs * steps per epoch, min_steps) steps of `batch_size` images. `lr` rises linearly over the
-    first `warmup` share and falls as a cosine to zero. `clip` bounds the gradient's norm (0: not at all). `augment`:
-    "none", "shift" (by up to an eighth of the size) or "shift-flip". `precision` "bfloat16" autocasts (accelerators).
-    `checkpoint_seconds`: at most so much work [s] is lost by a crash.
+    first `warmup` share; then `schedule` "cosine" lets it fall to zero, "steps" multiplies it by `gamma` at each of the
+    `milestones` (shares of the run: 0.5 and 0.75 are epochs 80 and 120 of 160). `clip` bounds the gradient's norm
+    (0: not at all). `augment`: "none", "shift" (by up to an eighth of the size) or "shift-flip". `precision` "bfloat16"
+    autocasts (accelerators). `checkpoint_seconds`: at most so much work [s] is lost by a crash.
     """
 
     epochs: int = 20
@@ -23,6 +26,9 @@ class TrainingSettings(Settings):
     momentum: float = 0.9
     weight_decay: float = 0.0
     warmup: float = 0.1
+    schedule: str = "cosine"
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    gamma: float = 0.1
     clip: float = 5.0
     augment: str = "none"
     precision: str = "float32"
@@ -36,8 +42,26 @@ class TrainingSettings(Settings):
         number(self, "momentum", low=0.0, high=1.0, open_high=True)
         number(self, "weight_decay", low=0.0)
         number(self, "warmup", low=0.0, high=1.0)
+        number(self, "gamma", low=0.0, high=1.0, open_low=True)
         number(self, "clip", low=0.0)
         number(self, "checkpoint_seconds", low=0.0)
+        one_of(self, "schedule", ("cosine", "steps"))
+        _check_milestones(self.milestones)
         one_of(self, "optimiser", ("adam", "sgd"))
         one_of(self, "augment", ("none", "shift", "shift-flip"))
         one_of(self, "precision", ("float32", "bfloat16"))
+
+    @classmethod
+    def restored(cls, name: str, value: Any) -> Any:
+        """Milestones from a list."""
+        return tuple(value) if name == "milestones" and isinstance(value, list) else value
+
+
+def _check_milestones(shares: object) -> None:
+    if isinstance(shares, tuple) and all(map(_is_share, shares)) and list(shares) == sorted(set(shares)):
+        return
+    raise InvalidSettings(f"milestones is {shares!r}; give rising shares of the run between 0 and 1, as [0.5, 0.75].")
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value < 1.0

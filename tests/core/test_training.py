@@ -164,6 +164,18 @@ def test_the_rate_rises_then_falls_to_zero():
     assert all(math.isfinite(rate) and rate >= 0 for rate in rates)
 
 
+def test_a_rate_in_steps_falls_tenfold_at_epochs_80_and_120_of_160():
+    settings = TrainingSettings(lr=0.1, warmup=0.0, schedule="steps")
+    rates = [learning_rate(epoch * 391, total=160 * 391, settings=settings) for epoch in range(160)]
+    assert rates == pytest.approx([0.1] * 80 + [0.01] * 40 + [0.001] * 40)
+
+
+def test_milestones_and_their_factor_are_the_callers():
+    settings = TrainingSettings(lr=1.0, warmup=0.2, schedule="steps", milestones=(0.3, 0.6, 0.8), gamma=0.2)
+    rates = [learning_rate(step, total=10, settings=settings) for step in range(10)]
+    assert rates == pytest.approx([1 / 3, 2 / 3, 1, 0.2, 0.2, 0.2, 0.04, 0.04, 0.008, 0.008])
+
+
 def test_small_data_trains_for_the_least_number_of_steps(splits, normalisation):
     few = splits.train.take(torch.arange(10))
     settings = TrainingSettings(epochs=1, batch_size=64, min_steps=12)
