@@ -4,9 +4,6 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,37 +14,9 @@ from sdb_core.checkpoints import load_state, save_state
 from sdb_core.datasets.images import LabelledImages
 from sdb_core.errors import CheckpointError, DatasetTooSmall, TrainingDiverged, TrainingStopped
 from sdb_core.normalise import Normalisation
-from sdb_core.observer import Observer, SilentObserver
 from sdb_core.settings import TrainingSettings
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One step's data: `index` int64 [B] into the training images, `x` float32 [B, C, H, W], `labels` int64 [B].
-
-    `generator` (CPU) is where an objective draws from: it depends on the run's seed and the step alone.
-    """
-
-    index: Tensor
-    x: Tensor
-    labels: Tensor
-    generator: torch.Generator
-
-
-CPU = torch.device("cpu")
-Objective = Callable[[Batch], dict[str, Tensor]]
-History = list[dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """Where and how a training run happens: its stage's name, seed, device, listener and state file."""
-
-    stage: str
-    seed: int
-    device: torch.device = CPU
-    observer: Observer = field(default_factory=SilentObserver)
-    state_path: Path | None = None
+from sdb_core.training.rates import learning_rate
+from sdb_core.training.run import Batch, History, Objective, Run
 
 
 def train(
@@ -77,16 +46,6 @@ def train(
         loop.go()
         net.eval().to(memory_format=torch.contiguous_format)
     return loop.history
-
-
-def learning_rate(step: int, *, total: int, settings: TrainingSettings) -> float:
-    """The rate at `step` of `total`: a linear rise over the warm-up's share, then down as `schedule` says."""
-    rise = settings.warmup * total
-    if step < rise:
-        return settings.lr * (step + 1) / (rise + 1)
-    if settings.schedule == "steps":
-        return settings.lr * settings.gamma ** sum(step >= share * total for share in settings.milestones)
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(total - rise, 1)))
 
 
 class _Loop:
