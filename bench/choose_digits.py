@@ -25,8 +25,9 @@ from sdb_core.keys import Key
 from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
 from sdb_core.settings import EvaluationSettings, WrapSettings
-from sdb_core.students import report_kinds, teach_all
+from sdb_core.students import Classroom, report_kinds
 from sdb_core.subject import Subject
+from sdb_core.teaching import teach_all
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
 
@@ -83,8 +84,9 @@ def _measure(
     result = wrap(original, splits.train, key, policy=POLICY, settings=settings, architecture=architecture, run=run)
     subject = Subject(original, result.net, key, splits, architecture, POLICY, settings, seed)
     evaluation = EvaluationSettings(seeds=students, compare=())
-    kinds = [kind for kind in report_kinds(subject, evaluation) if kind.name in ROWS]
-    scores = teach_all(kinds, subject, evaluation, run=Run("evaluate", 100 + seed), ledger=None)
+    judging = Run("evaluate", 100 + seed)
+    kinds = [kind for kind in report_kinds(Classroom(subject, evaluation, run=judging)) if kind.name in ROWS]
+    scores = teach_all(kinds, subject, seeds=students, run=judging).scores
     kept = accuracy(original, splits.test, normalisation=normalisation)
     closed = accuracy(result.net, splits.test, normalisation=normalisation)
     found = {name: round(statistics.mean(scores[name]), 2) for name in ROWS}

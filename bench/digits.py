@@ -26,8 +26,9 @@ from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
 from sdb_core.report import Subject, make_report
 from sdb_core.settings import EvaluationSettings, TrainingSettings, WrapSettings
-from sdb_core.students import Kind, report_kinds, teach_all
+from sdb_core.students import Classroom, report_kinds
 from sdb_core.subject import code_version, weights_digest
+from sdb_core.teaching import teach_all
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
 
@@ -47,7 +48,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     splits = open_dataset("builtin:digits")
-    settings = EvaluationSettings(seeds=given.students, compare=tuple(given.compare))
+    settings = EvaluationSettings(level="quick", seeds=given.students, compare=tuple(given.compare))
     started, version = time.monotonic(), code_version(__version__)
     rows = []
     for seed in range(given.seeds):
@@ -126,8 +127,9 @@ def same_size_students(subject: Subject, settings: EvaluationSettings, *, seed: 
     """The rows of students as large as the original itself: the strongest thief."""
     large = dataclasses.replace(settings, student=subject.architecture.name)
     wanted = ("scratch", "closed")
-    kinds: list[Kind] = [kind for kind in report_kinds(subject, large) if kind.name in wanted]
-    scores = teach_all(kinds, subject, large, run=Run("evaluate", 200 + seed), ledger=None)
+    run = Run("evaluate", 200 + seed)
+    kinds = [kind for kind in report_kinds(Classroom(subject, large, run=run)) if kind.name in wanted]
+    scores = teach_all(kinds, subject, seeds=large.seeds, run=run).scores
     return {f"same-size student {name}": round(statistics.mean(values), 3) for name, values in scores.items()}
 
 

@@ -21,7 +21,7 @@ from sdb_core.keys import Key
 from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
 from sdb_core.report import Subject, make_report
-from sdb_core.settings import POLICIES, EvaluationSettings, StudentSettings, TrainingSettings, WrapSettings
+from sdb_core.settings import LEVELS, POLICIES, EvaluationSettings, StudentSettings, TrainingSettings, WrapSettings
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
 
@@ -204,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     judging = _command(commands, "evaluate", _evaluate, "measure a box against its model")
     judging.add_argument("--model", type=Path, required=True)
     judging.add_argument("--box", type=Path, required=True, metavar="FOLDER")
-    judging.add_argument("--level", choices=("quick", "none"), default="quick")
+    judging.add_argument("--level", choices=LEVELS, default="quick")
     judging.add_argument("--seeds", type=int, default=3)
     judging.add_argument("--student", default="sdb:cnn-small")
     judging.add_argument("--compare", nargs="*", default=["sdb"], metavar="POLICY")

@@ -12,19 +12,19 @@ from torch import nn
 
 from sdb_core import __version__, verdicts
 from sdb_core.answers import logits_of
+from sdb_core.attacks.measuring import LEDGER, attack_kinds, attack_rows, chosen
 from sdb_core.evaluation import accuracy
 from sdb_core.keys import Key
 from sdb_core.settings import EvaluationSettings, WrapSettings
-from sdb_core.students import Scores, random_key, report_kinds, stream_kinds, teach_all
+from sdb_core.students import ROWS, Classroom, report_kinds, stream_kinds
 from sdb_core.subject import Subject, code_version
+from sdb_core.teaching import Scores, seed_for, teach_all
 from sdb_core.training import Run
 from sdb_core.verdicts import Value, summary_of
 from sdb_core.wrapping import wrap
 
 SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
-_ROWS = ("scratch", "label_smoothing", "from_original", "closed", "open", "original_labels")
 _SHOWN_IMAGES = 6
-_RIVAL_KEY = 1001  # a number that no attacker's random key has
 _SHOWN_TEMPERATURE = 4.0
 
 
@@ -46,14 +46,7 @@ def make_report(
         report["schema"] = "sdb-accuracy/1"
         report["verdicts"] = {"fidelity": verdicts.fidelity(measured)}
     else:
-        rivals = _rivals(subject, settings, run=run, state_folder=state_folder)
-        kinds = report_kinds(subject, settings)
-        for policy, rival in rivals.items():
-            kinds += stream_kinds(rival, settings, prefix=f"{policy}/")
-        ledger = state_folder / "students.json" if state_folder else None
-        scores = teach_all(kinds, subject, settings, run=run, ledger=ledger)
-        report |= _evidence(subject, scores, settings=settings, measured=measured)
-        report["comparison"] = {policy: _comparison(rival, policy, scores) for policy, rival in rivals.items()}
+        report |= _evidence(subject, settings, measured=measured, run=run, state_folder=state_folder)
     report["soft_labels"] = _soft_labels(subject)
     report["history"] = subject.history
     seconds = time.monotonic() - started + subject.wrap_seconds
@@ -77,7 +70,7 @@ def _rivals(
     rivals = {}
     for policy in settings.compare:
         wrapped = WrapSettings.for_policy(policy, {"lam": subject.key.lam})
-        key = random_key(subject.key, seed=subject.seed, number=_RIVAL_KEY)
+        key = _rival_key(subject)
         state_path = state_folder / f"compare-{policy}.pt" if state_folder else None
         result = wrap(
             subject.original,
@@ -94,11 +87,30 @@ def _rivals(
     return rivals
 
 
+def _rival_key(subject: Subject) -> Key:
+    generator = torch.Generator().manual_seed(seed_for(subject.seed, "rival-key"))
+    like = subject.key
+    return Key.random(tuple(like.kappa.shape), mean=like.mean, std=like.std, lam=like.lam, generator=generator)
+
+
 def _evidence(
-    subject: Subject, scores: Scores, *, settings: EvaluationSettings, measured: dict[str, Value]
+    subject: Subject,
+    settings: EvaluationSettings,
+    *,
+    measured: dict[str, Value],
+    run: Run,
+    state_folder: Path | None,
 ) -> dict[str, Any]:
-    students = {name: summary_of(scores[name]) for name in _ROWS}
-    attacks = _attacks(subject, scores, settings=settings, students=students)
+    """Teach every student, and put together rows, attacks, verdicts and comparisons."""
+    panel, room = chosen(settings), Classroom(subject, settings, run=run)
+    rivals = _rivals(subject, settings, run=run, state_folder=state_folder)
+    kinds = [*report_kinds(room), *attack_kinds(panel, room)]
+    for policy, rival in rivals.items():
+        kinds += stream_kinds(Classroom(rival, settings, run=run), prefix=f"{policy}/")
+    ledger = state_folder / LEDGER if state_folder else None
+    taught = teach_all(kinds, subject, seeds=settings.seeds, run=run, ledger=ledger)
+    students = {name: summary_of(taught.scores[name]) for name in ROWS}
+    attacks = attack_rows(panel, room, taught)
     return {
         "students": students,
         "attacks": attacks,
@@ -108,34 +120,8 @@ def _evidence(
             "uniqueness": verdicts.uniqueness(students, attacks),
             "robustness": verdicts.robustness(attacks),
         },
+        "comparison": {policy: _comparison(rival, policy, taught.scores) for policy, rival in rivals.items()},
     }
-
-
-def _attacks(
-    subject: Subject, scores: Scores, *, settings: EvaluationSettings, students: dict[str, Value]
-) -> list[dict[str, Any]]:
-    """The attackers' rows. All of them have the true labels, so the floor counts label smoothing too."""
-    floor = max(students["label_smoothing"], students["original_labels"], key=lambda value: float(value["mean"]))
-    found = {name: summary_of(values) for name, values in scores.items() if name not in _ROWS and "/" not in name}
-    found[f"temperature-{settings.student_settings.temperature:g}"] = students["closed"]
-    count = len(subject.splits.train)
-    return [
-        {
-            "name": name,
-            "interface": "labels" if name == "label-only" else "probabilities",
-            "query_budget": count,
-            "data_budget": f"all {count} training images with their labels",
-            "floor": floor,
-            "accuracy": found[name],
-            "leak": verdicts.leak(attack=found[name], floor=floor, from_original=students["from_original"]),
-        }
-        for name in sorted(found, key=_attack_order)
-    ]
-
-
-def _attack_order(name: str) -> tuple[str, float]:
-    kind, _, number = name.rpartition("-")
-    return (kind, float(number)) if number[:1].isdigit() else (name, 0.0)
 
 
 def _comparison(rival: Subject, policy: str, scores: Scores) -> dict[str, Any]:

@@ -1,181 +1,174 @@
-"""The students that a report is made of: who teaches each one, and how well it learned, kept over restarts."""
+"""The students that a report is made of: who teaches each one, and the floors that attacks are measured against."""
 
 import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from typing import Any
 
-import torch
 from torch import nn
 
+from sdb_core import __version__
 from sdb_core.answers import Answers, teacher_answers
+from sdb_core.datasets.images import LabelledImages
 from sdb_core.distillation import label_objective, named_label_objective, new_student, soft_objective
-from sdb_core.evaluation import accuracy
-from sdb_core.files import write_atomically
 from sdb_core.keys import Key
-from sdb_core.settings import EvaluationSettings
+from sdb_core.queries import IMAGE_SETS, without_labels
+from sdb_core.settings import EvaluationSettings, StudentSettings
 from sdb_core.subject import Subject, weights_digest
-from sdb_core.training import Objective, Run, train
+from sdb_core.teaching import Kind, Lesson, Scores, seed_for, teach_all
+from sdb_core.training import Objective, Run
 
-Scores = dict[str, list[float]]
-TEMPERATURES = (1.0, 8.0, 16.0)
-RANDOM_KEYS = 3
-_STAGE = "students"
+ROWS = ("scratch", "label_smoothing", "from_original", "closed", "open", "original_labels")
+_Maker = Callable[[nn.Module], Objective]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One kind of student: its name and the objective that it follows."""
+class Group:
+    """Students alike but for their teacher: the architecture, the set of images, whether it is labelled."""
 
-    name: str
-    objective: Callable[[nn.Module], Objective]
-
-
-def report_kinds(subject: Subject, settings: EvaluationSettings) -> list[Kind]:
-    """The students of the report's rows, then those of its attackers."""
-    taught = settings.student_settings
-    original = _answers(subject, subject.original, settings)
-    closed = _answers(subject, subject.box, settings)
-    kinds = [
-        Kind("scratch", lambda net: label_objective(net, smoothing=0.0)),
-        Kind("label_smoothing", lambda net: label_objective(net, smoothing=taught.smoothing)),
-        Kind("from_original", lambda net: soft_objective(net, original, settings=taught)),
-        *stream_kinds(subject, settings),
-        Kind("original_labels", lambda net: named_label_objective(net, original, alpha=taught.alpha)),
-        Kind("label-only", lambda net: named_label_objective(net, closed, alpha=taught.alpha)),
-    ]
-    kinds += [_at_temperature(value, closed, settings) for value in TEMPERATURES]
-    return kinds + [_with_random_key(number, subject, settings) for number in range(1, RANDOM_KEYS + 1)]
+    student: str
+    images: str = "train"
+    truth: bool = True
 
 
-def stream_kinds(subject: Subject, settings: EvaluationSettings, *, prefix: str = "") -> list[Kind]:
+class Classroom:
+    """What all students of one report share: the data, the teachers' answers (one pass each), the settings."""
+
+    def __init__(self, subject: Subject, settings: EvaluationSettings, *, run: Run) -> None:
+        self.subject, self.run = subject, run
+        self.taught = settings.student_settings
+        self.home = Group(settings.student)
+        self._images: dict[str, LabelledImages] = {}
+        self._answers: dict[tuple[str, str, str], Answers] = {}
+
+    def images(self, group: Group) -> LabelledImages:
+        """A group's images, without labels where it has no truth."""
+        if group.images not in self._images:
+            made = IMAGE_SETS[group.images].make(self.subject.splits.train, seed_for(self.run.seed, group.images))
+            self._images[group.images] = made
+        images = self._images[group.images]
+        return images if group.truth else without_labels(images)
+
+    def settings(self, group: Group) -> StudentSettings:
+        """How a group is taught: all by the teacher (alpha 1) where it has no labels."""
+        return self.taught if group.truth else dataclasses.replace(self.taught, alpha=1.0)
+
+    def answers(self, teacher: str, group: Group, *, key: Key | None = None) -> Answers:
+        """What the "original" or the "box" answers about a group's images, with a `key` about its blends."""
+        place = (teacher, group.images, key.digest() if key else "")
+        if place not in self._answers:
+            net: nn.Module = getattr(self.subject, teacher)
+            self._answers[place] = teacher_answers(
+                net, self.images(group), normalisation=self.subject.normalisation, settings=self.taught, key=key
+            )
+        return self._answers[place]
+
+    def queries(self, group: Group) -> int:
+        """How many answers teach one student: one for each image, or one for each look at an augmented one."""
+        count = len(self.images(group))
+        if self.taught.augment == "none":
+            return count
+        batch = min(self.taught.batch_size, count)
+        return batch * max(self.taught.epochs * (count // batch), self.taught.min_steps)
+
+    def lesson(self, group: Group, objective: _Maker) -> Lesson:
+        """A group's lesson with this objective."""
+        architecture = self.subject.architecture.named(group.student)
+        return Lesson(
+            new=lambda seed: new_student(architecture, seed=seed, device=self.run.device),
+            objective=objective,
+            images=self.images(group),
+            settings=self.settings(group),
+        )
+
+    def kind(self, name: str, group: Group, objective: Callable[[], _Maker], *digests: str) -> Kind:
+        """A kind of student that depends on the data, the group's settings, and what the `digests` stand for."""
+        return Kind(name, self.fingerprint(name, group, *digests), lambda: self.lesson(group, objective()))
+
+    def fingerprint(self, name: str, group: Group, *digests: str) -> str:
+        """What must agree for a kept score to be this kind's."""
+        scale = self.subject.normalisation
+        facts: list[Any] = [__version__, name, dataclasses.asdict(group), self.settings(group).to_dict()]
+        facts += [self._data_digest, scale.mean, scale.std, *digests]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+    @cached_property
+    def original_digest(self) -> str:
+        """The original's weights."""
+        return weights_digest(self.subject.original)
+
+    @cached_property
+    def box_digest(self) -> str:
+        """The box's weights, its key, and the original's."""
+        return f"{self.original_digest}/{weights_digest(self.subject.box)}/{self.subject.key.digest()}"
+
+    @cached_property
+    def _data_digest(self) -> str:
+        return self.subject.splits.digest()
+
+
+def report_kinds(room: Classroom) -> list[Kind]:
+    """The students of the report's rows (ROWS)."""
+    scratch = room.kind("scratch", room.home, lambda: lambda net: label_objective(net, smoothing=0.0))
+    return [scratch, *floor_kinds(room, room.home).values(), *stream_kinds(room)]
+
+
+def floor_kinds(room: Classroom, group: Group) -> dict[str, Kind]:
+    """The students that need no box: "label_smoothing" (with truth), "from_original" and "original_labels".
+
+    The last has the class that the original names for each query and nothing else: what right predictions give away.
+    """
+    taught = room.settings(group)
+
+    def soft() -> _Maker:
+        answers = room.answers("original", group)
+        return lambda net: soft_objective(net, answers, settings=taught)
+
+    def named() -> _Maker:
+        answers = room.answers("original", group)
+        return lambda net: named_label_objective(net, answers, alpha=taught.alpha)
+
+    kinds = {}
+    if group.truth:
+        smooth = _named("label_smoothing", group, room)
+        kinds["label_smoothing"] = room.kind(
+            smooth, group, lambda: lambda net: label_objective(net, smoothing=taught.smoothing)
+        )
+    for name, objective in (("from_original", soft), ("original_labels", named)):
+        kinds[name] = room.kind(_named(name, group, room), group, objective, room.original_digest)
+    return kinds
+
+
+def stream_kinds(room: Classroom, *, prefix: str = "") -> list[Kind]:
     """The students of the box's two streams."""
-    closed = _answers(subject, subject.box, settings)
-    opened = _answers(subject, subject.box, settings, key=subject.key)
-    taught = settings.student_settings
+
+    def stream(key: Key | None) -> _Maker:
+        answers = room.answers("box", room.home, key=key)
+        return lambda net: soft_objective(net, answers, settings=room.taught)
+
     return [
-        Kind(f"{prefix}closed", lambda net: soft_objective(net, closed, settings=taught)),
-        Kind(f"{prefix}open", lambda net: soft_objective(net, opened, settings=taught)),
+        room.kind(f"{prefix}closed", room.home, lambda: stream(None), room.box_digest),
+        room.kind(f"{prefix}open", room.home, lambda: stream(room.subject.key), room.box_digest),
     ]
 
 
-def teach_all(
-    kinds: list[Kind], subject: Subject, settings: EvaluationSettings, *, run: Run, ledger: Path | None
-) -> Scores:
-    """Test accuracy [percent] of `settings.seeds` students of each kind; those in the `ledger` are not taught again."""
-    known = _Ledger(ledger, fingerprint=_fingerprint(subject, settings, run=run))
-    total = len(kinds) * settings.seeds
-    scores: Scores = {}
-    for kind in kinds:
-        for number in range(settings.seeds):
-            name = f"{kind.name}/{number}"
-            if name not in known.scores:
-                known.add(name, _taught(kind, subject, settings, run=run, number=number))
-                if ledger is not None:
-                    run.observer.checkpoint(ledger)
-            scores.setdefault(kind.name, []).append(known.scores[name])
-            run.observer.progress(_STAGE, sum(map(len, scores.values())), total)
-    return scores
+def _named(name: str, group: Group, room: Classroom) -> str:
+    if group == room.home:
+        return name
+    return f"{name} of {group.student}, {group.images}, {'labelled' if group.truth else 'unlabelled'}"
 
 
-def random_key(like: Key, *, seed: int, number: int) -> Key:
-    """The wrong key that an attacker without the key would draw."""
-    generator = torch.Generator().manual_seed(_seed(seed, f"random-key-{number}"))
-    return Key.random(tuple(like.kappa.shape), mean=like.mean, std=like.std, lam=like.lam, generator=generator)
-
-
-def _taught(kind: Kind, subject: Subject, settings: EvaluationSettings, *, run: Run, number: int) -> float:
-    seed = _seed(run.seed, f"student-{number}")
-    student = new_student(subject.architecture.named(settings.student), seed=seed, device=run.device)
-    quiet = dataclasses.replace(run, stage=_STAGE, seed=seed, observer=_StopOnly(run), state_path=None)
-    train(
-        student,
-        kind.objective(student),
-        subject.splits.train,
-        normalisation=subject.normalisation,
-        settings=settings.student_settings,
-        run=quiet,
-    )
-    return accuracy(student, subject.splits.test, normalisation=subject.normalisation)
-
-
-def _answers(subject: Subject, net: nn.Module, settings: EvaluationSettings, *, key: Key | None = None) -> Answers:
-    return teacher_answers(
-        net,
-        subject.splits.train,
-        normalisation=subject.normalisation,
-        settings=settings.student_settings,
-        key=key,
-    )
-
-
-def _at_temperature(temperature: float, closed: Answers, settings: EvaluationSettings) -> Kind:
-    taught = dataclasses.replace(settings.student_settings, temperature=temperature)
-    return Kind(f"temperature-{temperature:g}", lambda net: soft_objective(net, closed, settings=taught))
-
-
-def _with_random_key(number: int, subject: Subject, settings: EvaluationSettings) -> Kind:
-    key = random_key(subject.key, seed=subject.seed, number=number)
-    answers = _answers(subject, subject.box, settings, key=key)
-    return Kind(f"random-key-{number}", lambda net: soft_objective(net, answers, settings=settings.student_settings))
-
-
-def _seed(seed: int, purpose: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:6], "little")
-
-
-def _fingerprint(subject: Subject, settings: EvaluationSettings, *, run: Run) -> str:
-    facts = [
-        settings.student,
-        settings.student_settings.to_dict(),
-        run.seed,
-        weights_digest(subject.original),
-        weights_digest(subject.box),
-        subject.key.digest(),
-        subject.splits.digest(),
-    ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-class _Ledger:
-    """Finished students on disk: a retried job goes on after the last one."""
-
-    def __init__(self, path: Path | None, *, fingerprint: str) -> None:
-        self.path, self.fingerprint = path, fingerprint
-        self.scores: dict[str, float] = {}
-        if path is not None and path.is_file():
-            self.scores = _scores_in(path.read_bytes(), fingerprint=fingerprint)
-
-    def add(self, name: str, score: float) -> None:
-        self.scores[name] = score
-        if self.path is not None:
-            content = {"fingerprint": self.fingerprint, "scores": self.scores}
-            write_atomically(self.path, json.dumps(content).encode())
-
-
-def _scores_in(content: bytes, *, fingerprint: str) -> dict[str, float]:
-    try:
-        kept = json.loads(content)
-        if kept["fingerprint"] != fingerprint:
-            return {}
-        return {str(name): float(score) for name, score in kept["scores"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}  # a damaged ledger costs the students, never the job
-
-
-class _StopOnly:
-    """Passes on the wish to stop; a student's own steps are of no interest."""
-
-    def __init__(self, run: Run) -> None:
-        self.should_stop = run.observer.should_stop
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Nothing."""
-
-    def metrics(self, stage: str, step: int, values: dict[str, float]) -> None:
-        """Nothing."""
-
-    def checkpoint(self, path: Path) -> None:
-        """Nothing."""
+__all__ = [
+    "ROWS",
+    "Classroom",
+    "Group",
+    "Kind",
+    "Scores",
+    "floor_kinds",
+    "report_kinds",
+    "stream_kinds",
+    "teach_all",
+]

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from sdb_core.errors import InvalidSettings
 from sdb_core.settings.base import Settings, number, one_of, whole
 from sdb_core.settings.training import TrainingSettings
 from sdb_core.settings.wrapping import check_policy
+
+LEVELS = ("none", "quick", "standard", "full")
+_FULL_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,21 @@ class StudentSettings(TrainingSettings):
 class EvaluationSettings(Settings):
     """What evidence is measured.
 
-    `level`: "quick" (all students and attacks) or "none" (accuracies alone). `seeds` students of each kind, of
-    architecture `student`, taught by `student_settings`. `compare`: policies that wrap the same model beside.
+    `level` (LEVELS): "none" (accuracies alone), "quick" (few attacks), "standard" (all that are not very costly) or
+    "full" (all; five seeds where none are named). `attacks`: these by name, instead of the level's. `seeds` students of
+    each kind, of architecture `student`, taught by `student_settings`. `compare`: policies that wrap the same model
+    beside.
     """
 
-    level: str = "quick"
+    level: str = "standard"
     seeds: int = 3
     student: str = "sdb:cnn-small"
     compare: tuple[str, ...] = ("sdb",)
+    attacks: tuple[str, ...] = ()
     student_settings: StudentSettings = field(default_factory=StudentSettings)
 
     def __post_init__(self) -> None:
-        one_of(self, "level", ("quick", "none"))
+        one_of(self, "level", LEVELS)
         whole(self, "seeds", low=1)
         if not isinstance(self.student, str):
             raise InvalidSettings("student must name an architecture, for example 'sdb:cnn'.")
@@ -50,12 +56,19 @@ class EvaluationSettings(Settings):
             check_policy(policy)
 
     @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from a mapping, as all settings are."""
+        more = {"seeds": _FULL_SEEDS} if values.get("level") == "full" else {}
+        return super().from_dict({**more, **values})
+
+    @classmethod
     def restored(cls, name: str, value: Any) -> Any:
-        """Students' settings from a mapping, policies from a list."""
+        """Students' settings from a mapping, policies and attacks from a list."""
         if name == "student_settings" and isinstance(value, Mapping):
             return StudentSettings.from_dict(value)
-        if name == "compare":
+        if name in ("compare", "attacks"):
             if isinstance(value, str) or not isinstance(value, (list, tuple)):
-                raise InvalidSettings("compare must be a list of policies.")
+                what = "policies" if name == "compare" else "names"
+                raise InvalidSettings(f"{name} must be a list of {what}.")
             return tuple(value)
         return value

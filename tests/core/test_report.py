@@ -17,7 +17,11 @@ from sdb_core.training import Run
 from sdb_core.wrapping import wrap
 
 QUICK = EvaluationSettings(
-    seeds=2, student="sdb:cnn-small", compare=(), student_settings=StudentSettings(epochs=1, batch_size=32)
+    level="quick",
+    seeds=2,
+    student="sdb:cnn-small",
+    compare=(),
+    student_settings=StudentSettings(epochs=1, batch_size=32),
 )
 
 
@@ -44,9 +48,9 @@ def test_the_report_conforms_to_its_schema_and_holds_nothing_of_the_key(subject)
     jsonschema.validate(report, json.loads(SCHEMA_PATH.read_text()))
     names = [row["name"] for row in report["attacks"]]
     assert names == [
+        *(f"temperature-{t}" for t in (1, 4, 8, 16)),
         "label-only",
         *(f"random-key-{n}" for n in (1, 2, 3)),
-        *(f"temperature-{t}" for t in (1, 4, 8, 16)),
     ]
     assert report["students"]["closed"]["seeds"] == 2
     text = json.dumps(report)
@@ -55,12 +59,13 @@ def test_the_report_conforms_to_its_schema_and_holds_nothing_of_the_key(subject)
     assert sum(report["soft_labels"][0]["open"]) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_paper_is_compared_on_the_same_model(subject, monkeypatch):
-    monkeypatch.setitem(__import__("sdb_core.settings").settings._POLICY_DEFAULTS, "sdb", {"epochs": 1, "min_steps": 0})
-    settings = EvaluationSettings.from_dict({**QUICK.to_dict(), "seeds": 1, "compare": ["sdb"]})
+def test_another_policy_is_compared_on_the_same_model(subject):
+    settings = EvaluationSettings.from_dict({**QUICK.to_dict(), "seeds": 1, "compare": ["normal"]})
     report = make_report(subject, settings=settings, run=Run("evaluate", 1))
-    assert report["comparison"]["sdb"]["accuracy"]["original"] == report["accuracy"]["original"]
-    assert set(report["comparison"]["sdb"]["students"]) == {"closed", "open"}
+    rival = report["comparison"]["normal"]
+    assert rival["accuracy"]["closed"] == rival["accuracy"]["original"] == report["accuracy"]["original"]
+    assert rival["students"]["closed"]["mean"] == report["students"]["from_original"]["mean"]
+    assert set(rival["students"]) == {"closed", "open"}
 
 
 class StopsAfterStudents(SilentObserver):
@@ -87,15 +92,17 @@ def test_a_stopped_evaluation_goes_on_where_it_ended_and_agrees_with_an_unbroken
     assert resumed["attacks"] == whole["attacks"]
 
 
-def test_kept_students_of_another_box_are_not_used(subject, tmp_path):
+def test_of_the_kept_students_another_box_uses_only_those_that_never_saw_a_box(subject, tmp_path):
     make_report(subject, settings=QUICK, run=Run("evaluate", 1), state_folder=tmp_path)
     other = copy.deepcopy(subject.box)
     with torch.no_grad():
         next(other.parameters()).mul_(1.01)
-    watcher = StopsAfterStudents(1000)
     changed = Subject(**{**vars(subject), "box": other})
-    make_report(changed, settings=QUICK, run=Run("evaluate", 1, observer=watcher), state_folder=tmp_path)
-    assert watcher.taught == 13 * 2
+    watcher = StopsAfterStudents(1000)
+    kept = make_report(changed, settings=QUICK, run=Run("evaluate", 1, observer=watcher), state_folder=tmp_path)
+    assert watcher.taught == (13 - 4) * 2  # scratch, label smoothing, and two students of the original
+    fresh = make_report(changed, settings=QUICK, run=Run("evaluate", 1))
+    assert (kept["students"], kept["attacks"]) == (fresh["students"], fresh["attacks"])
 
 
 def test_level_none_measures_accuracies_alone(subject):

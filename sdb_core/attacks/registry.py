@@ -1,0 +1,37 @@
+"""All attacks, in the order in which a report shows them, and which of them a level runs."""
+
+import difflib
+from collections.abc import Sequence
+
+from sdb_core.attacks import (
+    label_only,
+    random_keys,
+    temperatures,
+)
+from sdb_core.attacks.attack import Attack
+from sdb_core.errors import InvalidSettings
+from sdb_core.settings import LEVELS
+
+PANEL: tuple[Attack, ...] = (
+    *temperatures.ATTACKS,
+    *label_only.ATTACKS,
+    *random_keys.ATTACKS,
+)
+
+
+def panel(level: str) -> tuple[Attack, ...]:
+    """The attacks that a level of evidence runs: "none", "quick", "standard" (job), "full" (all)."""
+    if level not in LEVELS:
+        raise InvalidSettings(f"There is no level {level!r}; choose one of {', '.join(LEVELS)}.")
+    return tuple(attack for attack in PANEL if LEVELS.index(attack.level) <= LEVELS.index(level))
+
+
+def named(names: Sequence[str]) -> tuple[Attack, ...]:
+    """The attacks of these names, in the panel's order. Raises InvalidSettings (with near names) for an unknown one."""
+    known = [attack.name for attack in PANEL]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}."
+            raise InvalidSettings(f"There is no attack {name!r}; {hint}")
+    return tuple(attack for attack in PANEL if attack.name in names)
