@@ -67,7 +67,7 @@ def main() -> None:
 def _original(seed: int) -> tuple[torch.nn.Module, Splits]:
     train, validation = stratified_split(open_dataset("builtin:digits").train, share=0.2, seed=seed)
     splits = Splits(train, validation)
-    net = new_student(Architecture("sdb:cnn", 10, 1, 8, 8), seed=seed, device=CPU)
+    net = new_student(Architecture("sdb:cnn-mini", 10, 1, 8, 8), seed=seed, device=CPU)
     normalisation = Normalisation.measured(train.images)
     fit(net, train, normalisation=normalisation, settings=ORIGINAL, run=Run("original", seed))
     return net, splits
@@ -76,7 +76,7 @@ def _original(seed: int) -> tuple[torch.nn.Module, Splits]:
 def _measure(
     original: torch.nn.Module, splits: Splits, candidate: dict[str, Any], *, seed: int, students: int
 ) -> dict[str, Any]:
-    normalisation, architecture = Normalisation.measured(splits.train.images), Architecture("sdb:cnn", 10, 1, 8, 8)
+    normalisation, architecture = Normalisation.measured(splits.train.images), Architecture("sdb:cnn-mini", 10, 1, 8, 8)
     settings = WrapSettings.for_policy(POLICY, candidate)
     generator = torch.Generator().manual_seed(10_000 + seed)
     key = Key.random((1, 8, 8), mean=normalisation.mean, std=normalisation.std, lam=settings.lam, generator=generator)

@@ -92,7 +92,7 @@ def one_seed(splits: Splits, *, seed: int, settings: EvaluationSettings) -> dict
 
 def wrapped(splits: Splits, *, seed: int) -> Subject:
     """A trained original and its box, from this seed."""
-    architecture = Architecture("sdb:cnn", 10, 1, 8, 8)
+    architecture = Architecture("sdb:cnn-mini", 10, 1, 8, 8)
     normalisation = Normalisation.measured(splits.train.images)
     original = new_student(architecture, seed=seed, device=CPU)
     fit(original, splits.train, normalisation=normalisation, settings=ORIGINAL, run=Run("original", seed))

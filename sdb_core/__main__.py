@@ -217,7 +217,7 @@ def _command(commands: Any, name: str, function: Any, text: str) -> argparse.Arg
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(command=function)
     parser.add_argument("--data", default="builtin:digits", help="builtin:digits, a zip of image folders, or npz")
-    parser.add_argument("--architecture", default="sdb:cnn")
+    parser.add_argument("--architecture", default="sdb:cnn-mini")
     parser.add_argument("--mean", type=float, nargs="+", help="default: measured on the training images")
     parser.add_argument("--std", type=float, nargs="+")
     parser.add_argument("--seed", type=int, default=0)

@@ -17,7 +17,7 @@ from examples.demo.service import DemoFailed, Place
 from sdb_client import Box, InputSpec, Key, License, WrapEvent
 
 _SEEDS = 3
-_ARCHITECTURE = "sdb:cnn"
+_ARCHITECTURE = "sdb:cnn-mini"
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 
-class SmallCnn(nn.Module):
+class CnnMini(nn.Module):
     """conv 16 - conv 32 / 2 - conv 64 / 2 - a 2x2 average - linear. Works from 4x4 inputs up."""
 
     def __init__(self, num_classes: int, *, channels: int) -> None:
@@ -25,7 +25,7 @@ class SmallCnn(nn.Module):
         return logits
 
 
-class SmallerCnn(nn.Module):
+class CnnSmall(nn.Module):
     """conv 8 - conv 16 / 2 - conv 32 - the average over all places - linear: 6,000 parameters, a cheap student."""
 
     def __init__(self, num_classes: int, *, channels: int) -> None:

@@ -10,12 +10,12 @@ from torch import nn
 from torchvision import models
 
 from sdb_core.errors import ArchitectureRefused, UnknownArchitecture
-from sdb_core.nets.cnn import SmallCnn, SmallerCnn
+from sdb_core.nets.cnn import CnnMini, CnnSmall
 from sdb_core.nets.resnets import ResNet18, ResNetC20
 
 _OURS: dict[str, Callable[..., nn.Module]] = {
-    "sdb:cnn": SmallCnn,
-    "sdb:cnn-small": SmallerCnn,
+    "sdb:cnn-mini": CnnMini,
+    "sdb:cnn-small": CnnSmall,
     "sdb:resnet18": ResNet18,
     "sdb:resnetc20": ResNetC20,
 }

@@ -70,7 +70,9 @@ class House:
     def model(self, owner: Person, **values: Any) -> str:
         values = {"state": "ready", "num_classes": CLASSES, "input": INPUT} | values
         upload = self.upload(owner)
-        row = Model(id=new_id("mdl"), account_id=owner.id, name="m", upload_id=upload, architecture="sdb:cnn", **values)
+        row = Model(
+            id=new_id("mdl"), account_id=owner.id, name="m", upload_id=upload, architecture="sdb:cnn-mini", **values
+        )
         return self._add(row)
 
     def dataset(self, owner: Person, **values: Any) -> str:
@@ -155,7 +157,7 @@ def _box_of(job: Job, network: Network, values: dict[str, Any]) -> Box:
         model_id=job.model_id,
         name="a box",
         policy="sdb",
-        architecture="sdb:cnn",
+        architecture="sdb:cnn-mini",
         lam=0.7,
         onnx_key=f"boxes/{job.box_id}.onnx",
         onnx_bytes=len(network.content),

@@ -70,7 +70,7 @@ def test_settings_of_usual_depth_are_kept_as_they_are(house: House, provider: Pe
 )
 def test_an_input_no_network_takes_is_refused(each_house: House, changes: dict[str, Any]) -> None:
     provider = each_house.person("provider")
-    body = {"name": "m", "architecture": "sdb:cnn", "num_classes": 10, "input": INPUT | changes}
+    body = {"name": "m", "architecture": "sdb:cnn-mini", "num_classes": 10, "input": INPUT | changes}
     text = json.dumps(body | {"upload_id": each_house.upload(provider)})
     for word in ("NaN", "Infinity", "1e999"):
         text = text.replace(f'"{word}"', word)

@@ -24,7 +24,7 @@ def body_for(kind: str, house: House, owner: Person) -> dict[str, Any]:
     if kind == "uploads":
         return {"filename": "x.zip", "size": 3, "sha256": "0" * 64}
     if kind == "models":
-        shape = {"name": "m", "architecture": "sdb:cnn", "num_classes": 10, "input": INPUT}
+        shape = {"name": "m", "architecture": "sdb:cnn-mini", "num_classes": 10, "input": INPUT}
         return shape | {"upload_id": house.upload(owner)}
     if kind == "datasets":
         return {"name": "d", "builtin": "builtin:digits"}

@@ -129,7 +129,7 @@ def test_a_deleted_model_is_not_found_and_not_deleted_twice(house: House, provid
 def test_customers_make_nothing(house: House, provider: Person, customer: Person, kind: str) -> None:
     bodies = {
         "uploads": {"filename": "x.zip", "size": 3, "sha256": "0" * 64},
-        "models": {"name": "m", "architecture": "sdb:cnn", "num_classes": 2, "upload_id": house.upload(provider)}
+        "models": {"name": "m", "architecture": "sdb:cnn-mini", "num_classes": 2, "upload_id": house.upload(provider)}
         | {"input": {"channels": 1, "height": 8, "width": 8, "mean": [0.5], "std": [0.5]}},
         "datasets": {"name": "d", "builtin": "builtin:digits"},
         "jobs": {"model_id": house.model(provider), "dataset_id": house.dataset(provider)},

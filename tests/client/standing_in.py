@@ -109,7 +109,7 @@ def queued_job(provider: Client, runtime: Runtime, checkpoint: Any) -> Job:
     """A model and a data set of the provider, checked and ready, and a job that waits."""
     upload = provider.uploads.send(checkpoint)
     model = provider.models.create(
-        name="net", upload_id=upload.id, architecture="sdb:cnn", num_classes=NUM_CLASSES, input=INPUT
+        name="net", upload_id=upload.id, architecture="sdb:cnn-mini", num_classes=NUM_CLASSES, input=INPUT
     )
     dataset = provider.datasets.create(name="digits", builtin="builtin:digits")
     accept(runtime, model_id=model.id, dataset_id=dataset.id)

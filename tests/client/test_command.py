@@ -154,7 +154,7 @@ def test_wrap_prints_the_box_and_keeps_progress_off_stdout(
 ) -> None:
     running = threading.Thread(target=_work_once, args=(provider, service))
     running.start()
-    spec = ["--architecture", "sdb:cnn", "--classes", "10", "--input", "1x8x8", "--mean", "0.5", "--std", "0.25"]
+    spec = ["--architecture", "sdb:cnn-mini", "--classes", "10", "--input", "1x8x8", "--mean", "0.5", "--std", "0.25"]
 
     told = sdb("wrap", checkpoint, "--dataset", "builtin:digits", *spec, "--set", "epochs=3", "--json")
 

@@ -114,7 +114,7 @@ def test_wrap_goes_the_whole_way_and_tells_how_far_it_is(provider: Client, servi
     box = provider.wrap(
         checkpoint,
         dataset="builtin:digits",
-        architecture="sdb:cnn",
+        architecture="sdb:cnn-mini",
         num_classes=NUM_CLASSES,
         input=INPUT,
         evaluate={"level": "none"},
@@ -136,7 +136,7 @@ def test_wrap_says_why_a_model_was_refused(provider: Client, service: Service, c
         provider.wrap(
             checkpoint,
             dataset="builtin:digits",
-            architecture="sdb:cnn",
+            architecture="sdb:cnn-mini",
             num_classes=NUM_CLASSES,
             input=INPUT,
             on_event=on_event,

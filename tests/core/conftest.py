@@ -19,7 +19,7 @@ def one_thread():
 
 @pytest.fixture
 def architecture() -> Architecture:
-    return Architecture("sdb:cnn", 3, 1, 8, 8)
+    return Architecture("sdb:cnn-mini", 3, 1, 8, 8)
 
 
 @pytest.fixture

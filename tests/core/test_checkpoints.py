@@ -77,12 +77,12 @@ def test_an_extra_tensor_is_refused(tmp_path, net):
 
 
 def test_a_wrong_shape_is_refused(tmp_path, net):
-    save_weights(Architecture("sdb:cnn", 3, 3, 8, 8).build(), tmp_path / "a.safetensors")
+    save_weights(Architecture("sdb:cnn-mini", 3, 3, 8, 8).build(), tmp_path / "a.safetensors")
     assert code_of(tmp_path / "a.safetensors", net) == "weights_shape_mismatch"
 
 
 def test_a_wrong_class_count_names_both_numbers(tmp_path, net):
-    save_weights(Architecture("sdb:cnn", 7, 1, 8, 8).build(), tmp_path / "a.safetensors")
+    save_weights(Architecture("sdb:cnn-mini", 7, 1, 8, 8).build(), tmp_path / "a.safetensors")
     with pytest.raises(NumClassesMismatch, match=r"7 classes.*with 3") as caught:
         load_weights(tmp_path / "a.safetensors", net)
     assert caught.value.code == "num_classes_mismatch"

@@ -186,8 +186,8 @@ def test_an_array_header_that_claims_terabytes_is_refused_before_it_is_allocated
 
 
 def test_a_data_set_of_another_shape_or_class_count_does_not_fit_the_model(splits):
-    splits.check_fits(Architecture("sdb:cnn", 3, 1, 8, 8))
-    for wrong in (Architecture("sdb:cnn", 3, 3, 8, 8), Architecture("sdb:cnn", 4, 1, 8, 8)):
+    splits.check_fits(Architecture("sdb:cnn-mini", 3, 1, 8, 8))
+    for wrong in (Architecture("sdb:cnn-mini", 3, 3, 8, 8), Architecture("sdb:cnn-mini", 4, 1, 8, 8)):
         with pytest.raises(CoreError) as caught:
             splits.check_fits(wrong)
         assert caught.value.code == "dataset_mismatch"

@@ -37,8 +37,8 @@ def test_torchvision_classifiers_build_at_64_pixels(name):
         ("torchvision:r3d_18", (3, 64, 64), "architecture_refused"),
         ("torchvision:vit_b_16", (3, 64, 32), "architecture_refused"),
         ("torchvision:inception_v3", (3, 64, 64), "architecture_refused"),
-        ("sdb:cnn", (9, 8, 8), "architecture_refused"),
-        ("sdb:cnn", (1, 2, 2), "architecture_refused"),
+        ("sdb:cnn-mini", (9, 8, 8), "architecture_refused"),
+        ("sdb:cnn-mini", (1, 2, 2), "architecture_refused"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_its_code(name, shape, code):

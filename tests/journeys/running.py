@@ -154,7 +154,7 @@ def _free_port() -> int:
 def train_teacher(folder: Path) -> tuple[Path, dict[str, object]]:
     """A trained digits classifier and its input, made by the method's own command line."""
     path = folder / "teacher.safetensors"
-    line = [sys.executable, "-m", "sdb_core", "train", "--data", "builtin:digits", "--architecture", "sdb:cnn"]
+    line = [sys.executable, "-m", "sdb_core", "train", "--data", "builtin:digits", "--architecture", "sdb:cnn-mini"]
     line += ["--out", str(path), "--seed", "1", "--json", "--threads", "1"]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
     return path, json.loads(done.stdout)["input"]

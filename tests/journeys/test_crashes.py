@@ -28,7 +28,7 @@ def started_job(provider: Client, teacher: tuple[Path, InputSpec]) -> Job:
     path, spec = teacher
     upload = provider.uploads.send(path)
     model = provider.models.create(
-        name="digits", upload_id=upload.id, architecture="sdb:cnn", num_classes=10, input=spec
+        name="digits", upload_id=upload.id, architecture="sdb:cnn-mini", num_classes=10, input=spec
     )
     dataset = provider.datasets.create(name="digits", builtin="builtin:digits")
     provider.models.wait(model.id)

@@ -30,7 +30,7 @@ def wrapped(provider: Client, teacher: tuple[Path, InputSpec]) -> Box:
     return provider.wrap(
         path,
         dataset="builtin:digits",
-        architecture="sdb:cnn",
+        architecture="sdb:cnn-mini",
         num_classes=10,
         input=spec,
         config={"epochs": 20},

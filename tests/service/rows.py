@@ -32,7 +32,9 @@ def add_upload(session: Session) -> Upload:
 
 def add_model(session: Session, **values: Any) -> Model:
     values = {"id": new_id("mdl"), "state": MODELS.waiting, "upload_id": add_upload(session).id} | values
-    model = Model(account_id=ACCOUNT, name="a model", architecture="sdb:cnn", num_classes=10, input=INPUT, **values)
+    model = Model(
+        account_id=ACCOUNT, name="a model", architecture="sdb:cnn-mini", num_classes=10, input=INPUT, **values
+    )
     session.add(model)
     session.flush()
     return model
@@ -97,7 +99,7 @@ def a_box(job: Job) -> Box:
         model_id=job.model_id,
         name="a box",
         policy=job.policy,
-        architecture="sdb:cnn",
+        architecture="sdb:cnn-mini",
         num_classes=10,
         input=INPUT,
         lam=0.5,

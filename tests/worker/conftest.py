@@ -52,7 +52,7 @@ class Workshop:
 
     def checked_model(self, content: bytes, filename: str = "net.safetensors", **changes: Any) -> dict[str, Any]:
         """Register a checkpoint and let the worker check it."""
-        body = {"name": "net", "architecture": "sdb:cnn", "num_classes": 10, "input": INPUT}
+        body = {"name": "net", "architecture": "sdb:cnn-mini", "num_classes": 10, "input": INPUT}
         body |= {"upload_id": self.upload(content, filename)} | changes
         model = self.post("/v1/models", body, status=201)
         check(self.runtime, MODELS, model["id"])

@@ -12,7 +12,9 @@ from safetensors.torch import save
 from sdb_core.nets import build
 
 
-def weights(architecture: str = "sdb:cnn", *, classes: int = 10, side: int = 8, channels: int = 1) -> dict[str, Any]:
+def weights(
+    architecture: str = "sdb:cnn-mini", *, classes: int = 10, side: int = 8, channels: int = 1
+) -> dict[str, Any]:
     """The state dict of a random network."""
     torch.manual_seed(0)
     net = build(architecture, num_classes=classes, channels=channels, height=side, width=side)
