@@ -89,6 +89,10 @@ class Scene:
         """From pixels to what the box reads."""
         return self._room.subject.normalisation
 
+    def at(self, temperature: float) -> StudentSettings:
+        """These settings at another temperature."""
+        return dataclasses.replace(self.settings, temperature=temperature)
+
     def answers(self, *, key: Key | None = None) -> Answers:
         """What the box shows for a batch [B, K] (`shown`): for x, or for x blended with a key of the attacker's own."""
         raw = self._room.answers("box", self._group, key=key)

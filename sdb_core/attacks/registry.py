@@ -4,9 +4,19 @@ import difflib
 from collections.abc import Sequence
 
 from sdb_core.attacks import (
+    class_map,
+    fixed_keys,
     label_only,
+    larger_student,
+    less_data,
+    linear_undo,
+    logit_matching,
     random_keys,
+    second_peak,
+    sharpened,
+    soft_answers,
     temperatures,
+    top_k,
 )
 from sdb_core.attacks.attack import Attack
 from sdb_core.errors import InvalidSettings
@@ -15,7 +25,17 @@ from sdb_core.settings import LEVELS
 PANEL: tuple[Attack, ...] = (
     *temperatures.ATTACKS,
     *label_only.ATTACKS,
+    *top_k.ATTACKS,
+    *second_peak.ATTACKS,
+    *sharpened.ATTACKS,
+    *soft_answers.ATTACKS,
+    *linear_undo.ATTACKS,
+    *class_map.ATTACKS,
+    *logit_matching.ATTACKS,
     *random_keys.ATTACKS,
+    *fixed_keys.ATTACKS,
+    *less_data.ATTACKS,
+    *larger_student.ATTACKS,
 )
 
 

@@ -1,7 +1,5 @@
 """Distillation of the closed answers at other temperatures (Table 5 of arXiv 2112.03695)."""
 
-import dataclasses
-
 from sdb_core.attacks.attack import Attack, Scene
 from sdb_core.distillation import soft_objective
 from sdb_core.teaching import Lesson
@@ -11,8 +9,7 @@ def at_temperature(value: float) -> Attack:
     """Usual distillation at T = `value`."""
 
     def prepare(scene: Scene) -> Lesson:
-        settings = dataclasses.replace(scene.settings, temperature=value)
-        answers = scene.answers()
+        answers, settings = scene.answers(), scene.at(value)
         return scene.lesson(lambda net: soft_objective(net, answers, settings=settings))
 
     return Attack(
