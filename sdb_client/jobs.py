@@ -78,7 +78,7 @@ class Jobs:
         """Queue one wrap of a ready model with a ready data set.
 
         `config` are settings of the policy; `evaluate` says how much evidence to gather, such as
-        `{"level": "quick", "seeds": 3}`.
+        `{"level": "quick", "seeds": 3}`; levels are none, quick, standard (default) and full.
         """
         body = {
             "model_id": model_id,

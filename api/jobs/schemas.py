@@ -16,10 +16,12 @@ _CONFIG_LEVELS = 8
 
 
 class Evaluation(Body):
-    """How much evidence to gather. `none` makes a box without a report."""
+    """How much evidence to gather: `none` makes a box without a report, `full` runs every attack."""
 
-    level: Literal["quick", "none"] = "quick"
-    seeds: int = Field(3, ge=1, le=20, description="Students trained per row of the table.")
+    level: Literal["none", "quick", "standard", "full"] = "standard"
+    seeds: int | None = Field(
+        None, ge=1, le=20, description="Students trained per row of the table; null: 3, at level full 5."
+    )
     student: str | None = Field(
         None,
         pattern=ARCHITECTURE,

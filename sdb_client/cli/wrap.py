@@ -26,15 +26,17 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     name: Annotated[str | None, typer.Option("--name", help="Name of model and box.", show_default=False)] = None,
     class_names: Annotated[str | None, typer.Option("--class-names", help="Separated by commas.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the policy: NAME=VALUE.")] = None,
-    evaluate: Annotated[str, typer.Option("--evaluate", help="quick, or none for a box without a report.")] = "quick",
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Students per row of the report.")] = 3,
+    evaluate: Annotated[
+        str, typer.Option("--evaluate", help="quick, standard, full, or none for a box without a report.")
+    ] = "standard",
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Students per row; 3, or 5 for full.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     url: Url = LOCAL,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """Send a model and its data set, wrap it, and print the box."""
-    evidence: dict[str, Any] = {"level": evaluate} if evaluate == _QUIET else {"level": evaluate, "seeds": seeds}
+    evidence: dict[str, Any] = {"level": evaluate} if seeds is None else {"level": evaluate, "seeds": seeds}
     with sdb_client.Client(url, token=token) as client, watching() as on_event:
         box = client.wrap(
             checkpoint,

@@ -43,7 +43,7 @@ def _with_one(log_p: Tensor) -> Tensor:
 ATTACKS = (
     Attack(
         name="linear-undo",
-        about="A linear map from the closed log-probabilities to the labels, fitted on the images, corrects the answers.",
+        about="A linear map from the closed log-probabilities to the labels, fitted on the images, mends the answers.",
         interface="probabilities",
         prepare=prepare,
     ),
