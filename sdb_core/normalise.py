@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -36,6 +37,12 @@ class Normalisation:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 [B, C, H, W] -> float32 [B, C, H, W] on the same device."""
-        shift = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
-        scale = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
+        shift, scale = _on_device(self.mean, self.std, pixels.device)
         return pixels.float().div_(255.0).sub_(shift).div_(scale)
+
+
+@lru_cache(maxsize=64)  # a copy to a GPU waits for all the work queued there: once, not at every step
+def _on_device(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode(mode=False):
+        shift, scale = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std))
+    return shift, scale

@@ -15,7 +15,10 @@ class TrainingSettings(Settings):
     first `warmup` share; then `schedule` "cosine" lets it fall to zero, "steps" multiplies it by `gamma` at each of the
     `milestones` (shares of the run: 0.5 and 0.75 are epochs 80 and 120 of 160). `clip` bounds the gradient's norm
     (0: not at all). `augment`: "none", "shift" (by up to an eighth of the size) or "shift-flip". `precision` "bfloat16"
-    autocasts (accelerators). `checkpoint_seconds`: at most so much work [s] is lost by a crash.
+    autocasts the nets; losses and weights stay float32. `accumulate` cuts each batch into so many micro-batches for
+    less memory: the same gradient, but batch norm's statistics are each micro-batch's own. `compile` has PyTorch
+    compile the objective (some minutes at first; needs a C++ compiler). `checkpoint_seconds`: at most so much work [s]
+    is lost by a crash.
     """
 
     epochs: int = 20
@@ -32,6 +35,8 @@ class TrainingSettings(Settings):
     clip: float = 5.0
     augment: str = "none"
     precision: str = "float32"
+    accumulate: int = 1
+    compile: bool = False
     checkpoint_seconds: float = 10.0
 
     def __post_init__(self) -> None:
@@ -50,6 +55,8 @@ class TrainingSettings(Settings):
         one_of(self, "optimiser", ("adam", "sgd"))
         one_of(self, "augment", ("none", "shift", "shift-flip"))
         one_of(self, "precision", ("float32", "bfloat16"))
+        whole(self, "accumulate", low=1)
+        one_of(self, "compile", (True, False))
 
     @classmethod
     def restored(cls, name: str, value: Any) -> Any:
