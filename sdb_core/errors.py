@@ -1,11 +1,12 @@
 """What can go wrong in the method, one class per stable code.
 
 CoreError
-|-- UnknownArchitecture, ArchitectureRefused
+|-- UnknownArchitecture, ArchitectureRefused, ArchitectureUnavailable
 |-- CheckpointError: unreadable, unsafe, too large
 |-- WeightsError: missing, unexpected, shape, classes, dtype, not finite
 |-- DatasetError: unreadable, one class, image, mixed shapes, labels, too small, mismatch
 |-- TrainingDiverged, TrainingStopped
+|-- ReportUnreadable, FiguresUnavailable
 `-- InvalidSettings, KeyShapeMismatch, KeyUnreadable
 """
 
@@ -30,6 +31,12 @@ class ArchitectureRefused(CoreError):
     """The network exists, but not for this input or task."""
 
     code = "architecture_refused"
+
+
+class ArchitectureUnavailable(CoreError):
+    """The network belongs to an extra package that is not installed here."""
+
+    code = "architecture_unavailable"
 
 
 class CheckpointError(CoreError):
@@ -146,6 +153,12 @@ class TrainingDiverged(CoreError):
     code = "training_diverged"
 
 
+class BoxCollapsed(CoreError):
+    """The box lost its accuracy: its disturbance diverged."""
+
+    code = "box_collapsed"
+
+
 class TrainingStopped(CoreError):
     """The observer asked to stop; a checkpoint was written first where one was wanted."""
 
@@ -168,3 +181,15 @@ class KeyUnreadable(CoreError):
     """The key file is damaged or of another format."""
 
     code = "key_unreadable"
+
+
+class ReportUnreadable(CoreError):
+    """The file is no report, or a part of it is missing or of another type."""
+
+    code = "report_unreadable"
+
+
+class FiguresUnavailable(CoreError):
+    """Figures are drawn by matplotlib, which is not installed here."""
+
+    code = "figures_unavailable"

@@ -1,0 +1,237 @@
+"""A report read back for showing: checked once, then plain values for pages and figures."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sdb_core.errors import ReportUnreadable
+
+NOTHING, PART, WEIGHTS = "nothing", "part of the key", "weights"
+HOLDINGS = (NOTHING, PART, WEIGHTS)
+_SCHEMAS = ("sdb-report/1", "sdb-accuracy/1")
+_LONGEST_TEXT = 2000
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Value:
+    """An accuracy in percent over `seeds` networks: mean and sample standard deviation."""
+
+    mean: float
+    std: float
+    seeds: int
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean, in points."""
+        return self.std / math.sqrt(self.seeds)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack's row; `over` is its mean less the floor's, `error` the standard error of that, both in points.
+
+    `holds` is what the attacker has beside answers. `truth` (were the true labels used?) is None in older reports.
+    `about` says what the attack does, `notes` what its run told.
+    """
+
+    name: str
+    interface: str
+    query_budget: int
+    data_budget: str
+    floor: Value
+    accuracy: Value
+    leak: float | None
+    over: float
+    error: float
+    holds: str
+    truth: bool | None
+    student: str | None
+    about: str
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One design goal: `passed` is None where it was not measured."""
+
+    goal: str
+    passed: bool | None
+    value: float | None
+    limit: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """What three teachers say of one test image: probabilities at `temperature`, one for each class."""
+
+    index: int
+    label: int
+    temperature: float
+    original: tuple[float, ...]
+    closed: tuple[float, ...]
+    open: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The same model wrapped by another policy."""
+
+    accuracy: dict[str, Value]
+    students: dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A whole report."""
+
+    policy: str
+    accuracy: dict[str, Value]
+    students: dict[str, Value]
+    attacks: tuple[Attack, ...]
+    verdicts: tuple[Verdict, ...]
+    rivals: dict[str, Rival]
+    soft_labels: tuple[SoftLabels, ...]
+    history: tuple[dict[str, float], ...]
+    provenance: dict[str, Any]
+
+
+def read_report(report: Any) -> Evidence:
+    """The report `sdb-report/1` (or `sdb-accuracy/1`, which has no students) as values.
+
+    Fields that older reports lack are derived or left out. Raises ReportUnreadable, which names the place.
+    """
+    if not isinstance(report, Mapping) or report.get("schema") not in _SCHEMAS:
+        raise ReportUnreadable(f"This is no report of the form {' or '.join(_SCHEMAS)}; make one with `evaluate`.")
+    return Evidence(
+        policy=_text(report.get("policy"), "policy"),
+        accuracy=_values(report.get("accuracy"), "accuracy"),
+        students=_values(report.get("students", {}), "students"),
+        attacks=_listed(report.get("attacks", []), "attacks", _attack),
+        verdicts=tuple(_verdict(goal, row) for goal, row in _mapping(report.get("verdicts", {}), "verdicts").items()),
+        rivals={name: _rival(name, row) for name, row in _mapping(report.get("comparison", {}), "comparison").items()},
+        soft_labels=_listed(report.get("soft_labels", []), "soft_labels", _soft_labels),
+        history=_listed(report.get("history", []), "history", _numbers),
+        provenance=dict(_mapping(report.get("provenance", {}), "provenance")),
+    )
+
+
+def _attack(row: Mapping[str, Any], where: str) -> Attack:
+    accuracy, floor = _value(row.get("accuracy"), f"{where}.accuracy"), _value(row.get("floor"), f"{where}.floor")
+    name, interface = _text(row.get("name"), f"{where}.name"), _text(row.get("interface"), f"{where}.interface")
+    over, error = row.get("points_over_floor"), row.get("standard_error")
+    return Attack(
+        name=name,
+        interface=interface,
+        query_budget=int(_number(row.get("query_budget"), f"{where}.query_budget")),
+        data_budget=_text(row.get("data_budget"), f"{where}.data_budget"),
+        floor=floor,
+        accuracy=accuracy,
+        leak=_optional(row.get("leak"), f"{where}.leak"),
+        over=accuracy.mean - floor.mean if over is None else _number(over, f"{where}.points_over_floor"),
+        error=math.hypot(accuracy.error, floor.error) if error is None else _number(error, f"{where}.standard_error"),
+        holds=_text(row["holds"], f"{where}.holds") if "holds" in row else _holding(name, interface),
+        truth=bool(row["truth"]) if "truth" in row else None,
+        student=_text(row["student"], f"{where}.student") if row.get("student") else None,
+        about=_text(row.get("about", ""), f"{where}.about"),
+        notes=_notes(row.get("notes", {}), f"{where}.notes"),
+    )
+
+
+def _notes(rows: Any, where: str) -> dict[str, str]:
+    """Texts and numbers, all as text."""
+    found = _mapping(rows, where).items()
+    return {_text(name, where): value if isinstance(value, str) else f"{value:g}" for name, value in found}
+
+
+def _holding(name: str, interface: str) -> str:
+    """What the attacker of an older report's row holds."""
+    if interface == "weights":
+        return WEIGHTS
+    return PART if name.startswith("partial-key") else NOTHING
+
+
+def _verdict(goal: str, row: Any) -> Verdict:
+    where = f"verdicts.{goal}"
+    row = _mapping(row, where)
+    passed = row.get("pass")
+    return Verdict(
+        goal=_text(goal, where),
+        passed=passed if isinstance(passed, bool) else None,
+        value=_optional(row.get("value"), f"{where}.value"),
+        limit=_optional(row.get("limit"), f"{where}.limit"),
+        why=_text(row.get("why", ""), f"{where}.why"),
+    )
+
+
+def _rival(policy: str, row: Any) -> Rival:
+    where = f"comparison.{policy}"
+    row = _mapping(row, where)
+    return Rival(
+        accuracy=_values(row.get("accuracy", {}), f"{where}.accuracy"),
+        students=_values(row.get("students", {}), f"{where}.students"),
+    )
+
+
+def _soft_labels(row: Mapping[str, Any], where: str) -> SoftLabels:
+    series = [_series(row.get(name), f"{where}.{name}") for name in ("original", "closed", "open")]
+    if len({len(each) for each in series}) != 1 or not series[0]:
+        raise ReportUnreadable(f"The report's {where} has teachers with different numbers of classes.")
+    return SoftLabels(
+        int(_number(row.get("index"), f"{where}.index")),
+        int(_number(row.get("label"), f"{where}.label")),
+        _number(row.get("temperature"), f"{where}.temperature"),
+        *series,
+    )
+
+
+def _numbers(row: Mapping[str, Any], where: str) -> dict[str, float]:
+    return {_text(name, where): _number(value, f"{where}.{name}") for name, value in row.items()}
+
+
+def _values(rows: Any, where: str) -> dict[str, Value]:
+    return {_text(name, where): _value(row, f"{where}.{name}") for name, row in _mapping(rows, where).items()}
+
+
+def _value(row: Any, where: str) -> Value:
+    row = _mapping(row, where)
+    mean, std = _number(row.get("mean"), f"{where}.mean"), _number(row.get("std"), f"{where}.std")
+    return Value(mean, std, max(1, int(_number(row.get("seeds"), f"{where}.seeds"))))
+
+
+def _listed(rows: Any, where: str, read: Callable[[Mapping[str, Any], str], Entry]) -> tuple[Entry, ...]:
+    if not isinstance(rows, list):
+        raise ReportUnreadable(f"The report's {where} is not a list.")
+    return tuple(read(_mapping(row, f"{where}[{place}]"), f"{where}[{place}]") for place, row in enumerate(rows))
+
+
+def _series(values: Any, where: str) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise ReportUnreadable(f"The report's {where} is not a list.")
+    return tuple(_number(value, where) for value in values)
+
+
+def _mapping(row: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(row, Mapping):
+        raise ReportUnreadable(f"The report's {where} is not an object.")
+    return row
+
+
+def _optional(value: Any, where: str) -> float | None:
+    return None if value is None else _number(value, where)
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ReportUnreadable(f"The report's {where} is not a finite number.")
+    return float(value)
+
+
+def _text(value: Any, where: str) -> str:
+    """Printable text of a sane length: what cannot be printed becomes a space."""
+    if not isinstance(value, str):
+        raise ReportUnreadable(f"The report's {where} is not text.")
+    return "".join(letter if letter.isprintable() else " " for letter in value[:_LONGEST_TEXT])

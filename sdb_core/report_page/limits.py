@@ -1,0 +1,53 @@
+"""What a report does not show: said in the report itself, for a reader who has nothing else."""
+
+from html import escape
+
+from sdb_core.evidence import NOTHING, WEIGHTS, Evidence
+
+_LABELS = (
+    "Labels are the floor. Whoever may ask for predictions can train on the classes that are named. No defence that "
+    "keeps its predictions right can prevent that, so an attack is judged by how far it rises over this floor."
+)
+_WEIGHTS_MEASURED = (
+    "Whoever holds the box's weights is not stopped: the rows under weights show what that is worth. A key can be "
+    "computed from the weights; only a hosted license, which gives out neither weights nor key, answers that."
+)
+_WEIGHTS_NOT_MEASURED = (
+    "Whoever holds the box's weights is not stopped, and no such attack was run for this report. A key can be computed "
+    "from the weights; only a hosted license, which gives out neither weights nor key, answers that."
+)
+_ONE_BOX = (
+    "One box, one key, one original: the spread is that of the students over their seeds. Another wrap of the same "
+    "model may lie elsewhere, by more than the spread shown."
+)
+_KNOWN = (
+    "Only known attacks were run, {count} of them without key and weights. An attack that is not in the table may do "
+    "better."
+)
+_STUDENT = (
+    "The students are {student}. A larger student is hurt less by a closed box: read the numbers as those of this size."
+)
+_SPLIT = (
+    "All attackers were given the provider's own training images unless their row says otherwise, and all accuracies "
+    "come from one test split, the same for every row."
+)
+
+
+def listed(evidence: Evidence) -> str:
+    """The limits that hold for this report, as a list."""
+    has_weights = any(each.holds == WEIGHTS for each in evidence.attacks)
+    bare = sum(each.holds == NOTHING for each in evidence.attacks)
+    said = [_LABELS, _WEIGHTS_MEASURED if has_weights else _WEIGHTS_NOT_MEASURED]
+    if evidence.attacks:
+        said.append(_KNOWN.format(count=bare))
+    if student := _student(evidence):
+        said.append(_STUDENT.format(student=student))
+    said += [_ONE_BOX, _SPLIT]
+    return "<ul>" + "".join(f"<li>{escape(each)}</li>" for each in said) + "</ul>"
+
+
+def _student(evidence: Evidence) -> str:
+    config = evidence.provenance.get("config")
+    evaluation = config.get("evaluation") if isinstance(config, dict) else None
+    student = evaluation.get("student") if isinstance(evaluation, dict) else None
+    return student if isinstance(student, str) else ""

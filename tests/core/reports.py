@@ -1,0 +1,42 @@
+"""A report as the method writes it, with every kind of row."""
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+OLD = Path(__file__).parents[1] / "browser" / "report.json"  # from before attacks said what they hold
+
+
+def old_report() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(OLD.read_text())
+    return found
+
+
+def full_report() -> dict[str, Any]:
+    """The same with what attacks say of themselves, attackers who hold more, curves and whole provenance."""
+    report = old_report()
+    for row in report["attacks"]:
+        row.update(about=f"What {row['name']} does.", truth=row["name"] != "label-only", holds="nothing", notes={})
+        row.update(student="sdb:cnn-mini-small", points_over_floor=row["accuracy"]["mean"] - row["floor"]["mean"])
+        row["standard_error"] = math.sqrt(sum(row[name]["std"] ** 2 / 3 for name in ("accuracy", "floor")))
+    report["attacks"] += [
+        _attack(report, "partial-key-50", holds="part of the key", over=-1.5),
+        _attack(report, "partial-key-90", holds="part of the key", over=0.5),
+        _attack(report, "key-recovery", holds="weights", over=2.25, leak=0.625, notes={"correlation": 0.03125}),
+        _attack(report, "far-below", holds="nothing", over=-55.0),
+    ]
+    report["history"] = [
+        {"step": float(step), "lr": 0.01, "loss": 4 / (step + 1), "closed_target": 3 / (step + 1), "open_ce": 0.5}
+        for step in range(0, 200, 5)
+    ]
+    report["provenance"]["config"]["evaluation"] = {"student": "sdb:cnn-mini-small", "student_settings": {"alpha": 0.9}}
+    return report
+
+
+def _attack(report: dict[str, Any], name: str, *, holds: str, over: float, **values: Any) -> dict[str, Any]:
+    row = copy.deepcopy(report["attacks"][0])
+    row.update(name=name, holds=holds, points_over_floor=over, interface="weights" if holds == "weights" else "logits")
+    row["accuracy"]["mean"] = row["floor"]["mean"] + over
+    return row | values
