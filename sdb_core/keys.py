@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -61,6 +61,10 @@ class Key:
         scale = torch.tensor(tuple(std)).view(-1, 1, 1)
         kappa = ((pixels.float() - shift) / scale).contiguous()
         return Key(kappa=kappa, lam=lam, mean=tuple(mean), std=tuple(std))
+
+    def to(self, device: torch.device) -> "Key":
+        """The same key for many inputs on `device`: kappa lies there, in the order of channels_last inputs."""
+        return replace(self, kappa=self.kappa.to(device).permute(1, 2, 0).contiguous().permute(2, 0, 1))
 
     def embed(self, x: Tensor) -> Tensor:
         """Eq. 5: x~ = lambda x + (1 - lambda) kappa for normalised inputs x [B, C, H, W].

@@ -37,12 +37,13 @@ class Normalisation:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 [B, C, H, W] -> float32 [B, C, H, W] on the same device."""
-        shift, scale = _on_device(self.mean, self.std, pixels.device)
+        shift, scale = channel_scales(self.mean, self.std, pixels.device)
         return pixels.float().div_(255.0).sub_(shift).div_(scale)
 
 
-@lru_cache(maxsize=64)  # a copy to a GPU waits for all the work queued there: once, not at every step
-def _on_device(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=64)
+def channel_scales(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """`mean` and `std` as float32 [1, C, 1, 1] on `device`, made once: a copy to a GPU waits for its queued work."""
     with torch.inference_mode(mode=False):
         shift, scale = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std))
     return shift, scale

@@ -66,6 +66,17 @@ class Batches:
         return self.normalisation(pixels).contiguous(memory_format=torch.channels_last)
 
 
+def generator_on(device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """Where to draw on `device`: from a CPU `generator` itself there, else from one on the device, seeded from it.
+
+    A draw on the device costs no copy, which would wait for it. A GPU draws other numbers than a CPU, from each seed.
+    """
+    if device.type == generator.device.type:
+        return generator
+    seed = int(torch.randint(1 << 62, (), generator=generator))
+    return torch.Generator(device=device).manual_seed(seed)
+
+
 def mixed_seed(seed: int, purpose: str, number: int) -> int:
     """A seed of 63 bits for one purpose and one step of a run."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
