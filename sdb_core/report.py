@@ -118,7 +118,7 @@ def _evidence(
             "fidelity": verdicts.fidelity(measured),
             "effectiveness": verdicts.effectiveness(students),
             "uniqueness": verdicts.uniqueness(students, attacks),
-            "robustness": verdicts.robustness(attacks),
+            "robustness": verdicts.robustness(attacks, box=measured["closed"]),
         },
         "comparison": {policy: _comparison(rival, policy, taught.scores) for policy, rival in rivals.items()},
     }

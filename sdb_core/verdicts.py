@@ -11,6 +11,7 @@ UNIQUENESS_LIMIT = 1.0
 ROBUSTNESS_LIMIT = 1.0
 _SMALLEST_GAIN = 1.0
 _MOST_SHORT = 1.0
+_USEFUL_SHARE = 0.5
 
 
 def summary_of(scores: list[float]) -> Value:
@@ -82,13 +83,16 @@ def uniqueness(students: dict[str, Value], attacks: list[Row]) -> dict[str, Any]
     return _verdict(ahead >= UNIQUENESS_LIMIT, value=ahead, limit=UNIQUENESS_LIMIT, why=why)
 
 
-def robustness(attacks: list[Row]) -> dict[str, Any]:
+def robustness(attacks: list[Row], *, box: Value) -> dict[str, Any]:
     """Does any attack without weights and without a part of the key learn more than predictions alone give away?
 
-    Attackers who hold more are named beside; they do not decide.
+    Attackers who hold more are named beside; they do not decide. Nor do students that are right less than half as
+    often as the `box` (those taught without data, say): nothing of use was stolen, and such rows are mostly noise.
     """
-    outside = [row for row in attacks if row.get("holds", "nothing") == "nothing"]
-    inside = [row for row in attacks if row not in outside]
+    strangers = [row for row in attacks if row.get("holds", "nothing") == "nothing"]
+    inside = [row for row in attacks if row not in strangers]
+    useful = [row for row in strangers if row["accuracy"]["mean"] >= _USEFUL_SHARE * box["mean"]]
+    outside, left_out = (useful, [row for row in strangers if row not in useful]) if useful else (strangers, [])
     if not outside:
         return _not_measured("No attack without weights and key was run.", limit=ROBUSTNESS_LIMIT)
     best = max(outside, key=_over)
@@ -97,9 +101,21 @@ def robustness(attacks: list[Row]) -> dict[str, Any]:
         f"The strongest of {len(outside)} attacks that hold neither weights nor a part of the key, {best['name']}, "
         f"reaches {best['accuracy']['mean']:.1f}%: {_points(over)} (standard error {error:.1f}) "
         f"{'over' if over >= 0 else 'from'} the floor of {best['floor']['mean']:.1f}% that right predictions give away "
-        f"at the same budget; at most {ROBUSTNESS_LIMIT:g} over it is allowed.{_beside(inside)}"
+        f"at the same budget; at most {ROBUSTNESS_LIMIT:g} over it is allowed.{_useless(left_out)}"
+        f"{_beside(inside)}"
     )
     return _verdict(over <= ROBUSTNESS_LIMIT, value=over, limit=ROBUSTNESS_LIMIT, why=why)
+
+
+def _useless(left_out: list[Row]) -> str:
+    """The rows that are not judged, in a sentence."""
+    if not left_out:
+        return ""
+    best = max(left_out, key=_over)
+    return (
+        f" Not judged: {len(left_out)} whose students are right less than half as often as the box "
+        f"(the strongest, {best['name']}, {_over(best):+.1f} from its floor)."
+    )
 
 
 def _beside(inside: list[Row]) -> str:

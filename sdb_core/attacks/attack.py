@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sdb_core.answers import Answers, logits_of
+from sdb_core.answers import Answers, logits_of, teacher_answers
 from sdb_core.datasets.images import LabelledImages
 from sdb_core.keys import Key
 from sdb_core.normalise import Normalisation
@@ -28,8 +28,8 @@ class Attack:
 
     `interface` is what the box's answers show it (INTERFACES; "topk": the `top` largest probabilities), `truth`
     whether it has the right labels, `holds` what it has beside (HOLDINGS), `images` the set it asks about
-    (`sdb_core.queries`), `large` whether its student is as large as the model. `extra_queries` are answers that it
-    needs beside one for each image. `level`: the least level of evidence that runs it.
+    (`sdb_core.queries`), `large` whether its student is as large as the model. It asks for one answer about each
+    image (none without `asks`) and for `extra_queries` beside. `level`: the least level of evidence that runs it.
     `floor` "students" or, for who ends with the box's own weights in hand, "box": what the box itself predicts.
     """
 
@@ -43,6 +43,7 @@ class Attack:
     images: str = "train"
     large: bool = False
     top: int = 0
+    asks: bool = True
     extra_queries: int = 0
     floor: str = "students"
 
@@ -50,6 +51,10 @@ class Attack:
         """The students that this attacker's is compared with."""
         student = room.subject.architecture.name if self.large else room.home.student
         return Group(student, self.images, self.truth)
+
+    def query_budget(self, room: Classroom) -> int:
+        """How many of the box's answers it uses."""
+        return (room.queries(self.group(room)) if self.asks else 0) + self.extra_queries
 
     def data_budget(self, room: Classroom) -> str:
         """What data the attacker has, in words."""
@@ -102,9 +107,17 @@ class Scene:
         """What the box shows for each image as it is [N, K]: to fit on."""
         return self._shown(logits_of(self._room.subject.box, self.images, normalisation=self.normalisation))
 
+    def answers_of(self, net: nn.Module) -> Answers:
+        """What a net of the attacker's own answers for a batch [B, K]."""
+        return teacher_answers(net, self.images, normalisation=self.normalisation, settings=self.settings)
+
     def lesson(self, objective: Callable[[nn.Module], Objective], **changes: object) -> Lesson:
         """The group's usual lesson with this objective and other `changes` to it (see `Lesson`)."""
         return dataclasses.replace(self._room.lesson(self._group, objective), **changes)  # type: ignore[arg-type]
+
+    def new_student(self, seed: int) -> nn.Module:
+        """An untrained net, as large as the student."""
+        return self._room.lesson(self._group, lambda _: lambda _: {}).new(seed)
 
     def box(self) -> nn.Module:
         """The box's net, for who holds the weights."""
@@ -118,8 +131,14 @@ class Scene:
             raise PermissionError(f"The attack {self._attack.name} holds no part of the key.")
         key, drawn = self._room.subject.key, self.random_key("key-part")
         generator = torch.Generator().manual_seed(self.seed("right-pixels"))
-        right = torch.rand(key.kappa.shape[1:], generator=generator) < share  # [H, W]
+        order = torch.rand(key.kappa.shape[1:], generator=generator).flatten().argsort().argsort()
+        right = (order < round(share * len(order))).view(key.kappa.shape[1:])  # [H, W]
         return dataclasses.replace(key, kappa=torch.where(right, key.kappa.cpu(), drawn.kappa))
+
+    def correlation_with_key(self, key: Key) -> float:
+        """For the report alone: how the attacker's key goes with the right one, pixel by pixel (-1 to 1)."""
+        pairs = torch.stack([self._room.subject.key.kappa.flatten().cpu(), key.kappa.flatten().cpu()])
+        return round(float(torch.corrcoef(pairs).nan_to_num()[0, 1]), 3)
 
     def random_key(self, purpose: str) -> Key:
         """A key as anyone would draw it."""

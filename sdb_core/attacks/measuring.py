@@ -50,7 +50,8 @@ def attack_kinds(attacks: Sequence[Attack], room: Classroom) -> list[Kind]:
     """The students of these attacks and of their floors."""
     kinds: list[Kind] = []
     for attack in attacks:
-        kinds += floor_kinds(room, attack.group(room)).values()
+        if attack.floor == "students":
+            kinds += floor_kinds(room, attack.group(room)).values()
         kinds.append(_kind(attack, room))
     return kinds
 
@@ -86,7 +87,7 @@ def _row(attack: Attack, room: Classroom, taught: Taught) -> dict[str, Any]:
         "name": attack.name,
         "about": attack.about,
         "interface": attack.interface,
-        "query_budget": room.queries(group) + attack.extra_queries,
+        "query_budget": attack.query_budget(room),
         "data_budget": attack.data_budget(room),
         "truth": attack.truth,
         "holds": attack.holds,
