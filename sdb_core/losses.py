@@ -29,9 +29,11 @@ def student_loss(
     return (1 - alpha) * hard + alpha * soft
 
 
-def classification_loss(closed: Tensor, opened: Tensor, labels: Tensor) -> Tensor:
-    """L_cls, Eq. 6: CE(T*(x), y) + CE(T*(x~), y)."""
-    return F.cross_entropy(closed, labels) + F.cross_entropy(opened, labels)
+def classification_loss(
+    closed: Tensor, opened: Tensor, labels: Tensor, *, closed_weight: float = 1.0, open_weight: float = 1.0
+) -> Tensor:
+    """L_cls, Eq. 6: CE(T*(x), y) + CE(T*(x~), y); the authors' code weighs them 2 to 1."""
+    return closed_weight * F.cross_entropy(closed, labels) + open_weight * F.cross_entropy(opened, labels)
 
 
 def disturbance_loss(original: Tensor, closed: Tensor, opened: Tensor, *, omega: float, temperature: float) -> Tensor:
@@ -47,24 +49,19 @@ def main_knowledge_loss(original: Tensor, opened: Tensor, *, temperature: float)
     return (F.softmax(opened / temperature, dim=1) - target).square().sum(dim=1).mean()
 
 
-def augmentation_loss(original: Tensor, twin: Tensor, opened: Tensor, *, temperature: float | None) -> Tensor:
+def augmentation_loss(
+    original: Tensor, twin: Tensor, opened: Tensor, *, temperature: float | None, away_weight: float = 1.0
+) -> Tensor:
     """L_aug, Eq. 10: -KL(T(x), T*(x~)) + KL(T0(x), T*(x~)) at T_aug.
 
     `temperature=None` is Eq. 11, the limit T_aug -> infinity (times C T^2): half the squared distances between logits
-    centred over the classes, which is what the divergence tends to.
+    centred over the classes, which is what the divergence tends to. `away_weight` weighs the first term.
     """
     if temperature is None:
-        return _half_squared_distance(twin.detach(), opened) - _half_squared_distance(original.detach(), opened)
+        near = _half_squared_distance(twin.detach(), opened)
+        return near - away_weight * _half_squared_distance(original.detach(), opened)
     near = divergence(twin.detach(), opened, temperature)
-    return near - divergence(original.detach(), opened, temperature)
-
-
-def preservation_loss(
-    original: Tensor, twin: Tensor, opened: Tensor, *, eta: float, main_temperature: float, temperature: float | None
-) -> Tensor:
-    """L_kp, Eqs. 8 and 9: L_main + eta L_aug."""
-    main = main_knowledge_loss(original, opened, temperature=main_temperature)
-    return main + eta * augmentation_loss(original, twin, opened, temperature=temperature)
+    return near - away_weight * divergence(original.detach(), opened, temperature)
 
 
 def decoy_target(top: Tensor, decoys: Tensor, *, classes: int, top_share: float, decoy_share: float) -> Tensor:

@@ -4,18 +4,20 @@ import copy
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from sdb_core import objectives
-from sdb_core.answers import Answers, frozen, logits_of, teacher_answers
+from sdb_core.answers import frozen
 from sdb_core.datasets.images import LabelledImages
-from sdb_core.errors import KeyShapeMismatch
+from sdb_core.errors import BoxCollapsed, KeyShapeMismatch
+from sdb_core.evaluation import accuracy
 from sdb_core.keys import Key
 from sdb_core.nets.registry import Architecture
-from sdb_core.normalise import Normalisation
+from sdb_core.policies import OBJECTIVES, Case
 from sdb_core.settings import WrapSettings, check_policy
-from sdb_core.training import History, Objective, Run, train
+from sdb_core.training import History, Run, train
+from sdb_core.training.batches import mixed_seed
+
+_LEAST_KEPT = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +38,12 @@ def wrap(
     architecture: Architecture,
     run: Run,
 ) -> WrapResult:
-    """Make a box of `original`, starting from its weights; `original` is frozen and not changed.
+    """Make a box of `original`; `original` is frozen and not changed.
 
-    Policies: `sdb-hardened` (targeted disturbance), `sdb` (Eqs. 4-11 of arXiv 2112.03695), `nasty`
-    (arXiv 2105.07381), `normal` (the original itself). x and x~ pass in one concatenated forward: apart, batch norm's
-    running statistics would mix the two streams.
-    Raises InvalidSettings for a policy that is not built, KeyShapeMismatch, and what `training.train` raises.
+    Policies: `sdb-hardened` (targeted disturbance), `sdb` (Eqs. 4-11 of arXiv 2112.03695), `ke` (its Eq. 6 alone),
+    `nasty` (arXiv 2105.07381), `nasty-ke`, `normal` (the original itself). x and x~ pass in one concatenated forward:
+    apart, batch norm's running statistics would mix the two streams.
+    Raises InvalidSettings for an unknown policy, KeyShapeMismatch, BoxCollapsed, and what `training.train` raises.
     """
     check_policy(policy)
     if tuple(key.kappa.shape) != architecture.shape:
@@ -50,73 +52,39 @@ def wrap(
             "draw a key of the model's shape."
         )
     frozen(original.to(run.device))
-    net = copy.deepcopy(original).requires_grad_(True)
+    net = _first_net(original, architecture, settings=settings, run=run)
     if policy == "normal":
         return WrapResult(net=frozen(net), history=[])
-    normalisation = Normalisation(key.mean, key.std)
-    objective = _objective(
-        policy, net, original, images, key=key, settings=settings, architecture=architecture, run=run
+    case = Case(
+        net=net,
+        original=original,
+        images=images.to(run.device),
+        key=key.to(run.device),
+        settings=settings,
+        architecture=architecture,
+        seed=run.seed,
     )
-    history = train(net, objective, images, normalisation=normalisation, settings=settings, run=run)
+    objective = OBJECTIVES[policy](case)
+    history = train(net, objective, case.images, normalisation=case.normalisation, settings=settings, run=run)
+    _check_kept(case)
     return WrapResult(net=frozen(net), history=history)
 
 
-def choose_decoys(confusions: Tensor, how: str) -> Tensor:
-    """For each class the class that stands in as its decoy: int64 [C].
-
-    `confusions` [C, C]: the original's mean probabilities over the images it names so. "next": y + 1; "near": the
-    class it takes for the likeliest second; "far": the least likely.
-    """
-    classes = len(confusions)
-    if how == "next":
-        return (torch.arange(classes, device=confusions.device) + 1) % classes
-    own = torch.eye(classes, dtype=torch.bool, device=confusions.device)
-    if how == "near":
-        return confusions.masked_fill(own, -1.0).argmax(dim=1)
-    return confusions.masked_fill(own, 2.0).argmin(dim=1)
-
-
-def _objective(
-    policy: str,
-    net: nn.Module,
-    original: nn.Module,
-    images: LabelledImages,
-    *,
-    key: Key,
-    settings: WrapSettings,
-    architecture: Architecture,
-    run: Run,
-) -> Objective:
-    normalisation = Normalisation(key.mean, key.std)
-    known = teacher_answers(original, images, normalisation=normalisation, settings=settings)
-    if policy == "nasty":
-        return objectives.nasty(net, known, settings=settings)
-    if policy == "sdb":
-        twin = _twin_answers(architecture, images, normalisation=normalisation, settings=settings, run=run)
-        return objectives.paper(net, known, twin, key=key, settings=settings)
-    decoys = choose_decoys(_confusions(original, images, normalisation=normalisation), settings.decoy)
-    return objectives.hardened(net, original, known, key=key, decoys=decoys, settings=settings)
-
-
-def _twin_answers(
-    architecture: Architecture,
-    images: LabelledImages,
-    *,
-    normalisation: Normalisation,
-    settings: WrapSettings,
-    run: Run,
-) -> Answers:
-    """T0: the same architecture with random weights, drawn with the run's seed."""
+def _first_net(original: nn.Module, architecture: Architecture, *, settings: WrapSettings, run: Run) -> nn.Module:
+    """T* before its first step: a copy of the original, or random weights drawn with the run's seed."""
+    if settings.start == "original":
+        return copy.deepcopy(original).requires_grad_(True)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
-        twin = architecture.build().to(run.device)
-    return teacher_answers(twin, images, normalisation=normalisation, settings=settings)
+        torch.manual_seed(mixed_seed(run.seed, "start", 0))
+        return architecture.build().to(run.device)
 
 
-def _confusions(original: nn.Module, images: LabelledImages, *, normalisation: Normalisation) -> Tensor:
-    """[C, C]: the original's mean probabilities over the images it gives each class."""
-    logits = logits_of(original, images, normalisation=normalisation)
-    classes = logits.shape[1]
-    named = F.one_hot(logits.argmax(dim=1), classes).float()  # [N, C]
-    counts = named.sum(dim=0).clamp_min(1.0)  # [C]
-    return (named.T @ F.softmax(logits, dim=1)) / counts.unsqueeze(1)
+def _check_kept(case: Case) -> None:
+    """Raise BoxCollapsed where the disturbance has eaten the box: Eq. 7 and the Nasty loss have no lower bound."""
+    before = accuracy(case.original, case.images, normalisation=case.normalisation)
+    after = accuracy(case.net, case.images, normalisation=case.normalisation)
+    if after < _LEAST_KEPT * before:
+        raise BoxCollapsed(
+            f"The box is right on {after:.1f}% of the training images, the original on {before:.1f}%: the disturbance "
+            "diverged. Lower omega (or lr), or choose the policy sdb-hardened, whose disturbance is bounded."
+        )

@@ -3,11 +3,10 @@
 from sdb_core.settings.base import Settings
 from sdb_core.settings.evaluation import LEVELS, EvaluationSettings, StudentSettings
 from sdb_core.settings.training import TrainingSettings
-from sdb_core.settings.wrapping import PLANNED_POLICIES, POLICIES, WrapSettings, check_policy
+from sdb_core.settings.wrapping import POLICIES, WrapSettings, check_policy
 
 __all__ = [
     "LEVELS",
-    "PLANNED_POLICIES",
     "POLICIES",
     "EvaluationSettings",
     "Settings",

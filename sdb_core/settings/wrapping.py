@@ -8,21 +8,23 @@ from sdb_core.errors import InvalidSettings
 from sdb_core.settings.base import number, one_of
 from sdb_core.settings.training import TrainingSettings
 
-POLICIES = ("sdb-hardened", "sdb", "nasty", "normal")
-PLANNED_POLICIES = ("ke", "nasty-ke")
+POLICIES = ("sdb-hardened", "sdb", "nasty", "ke", "nasty-ke", "normal")
 
 
 @dataclass(frozen=True)
 class WrapSettings(TrainingSettings):
     """How a model is wrapped; `WrapSettings.for_policy` gives each policy its own defaults.
 
-    `lam` is lambda of Eq. 5, `temperature` T_dis.
+    `lam` is lambda of Eq. 5, `temperature` T_dis. The box's weights `start` from the "original" or from "scratch".
     `sdb-hardened`: `top_share`/`decoy_share` are the closed target's two peaks at `temperature`, `decoy` how the
     second is chosen ("next", "near", "far" in the original's own confusions). `mixup` is the most that a second image
     may weigh in the mixed inputs that the closed stream is also taught on (0: none); `wrong_keys` teaches it on inputs
     under random keys too. `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross
     entropies; `open_label_share` mixes the label into the open target.
-    `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11. `nasty`: `omega`.
+    `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11; `main_weight` weighs L_main,
+    `closed_ce`/`open_ce` the two terms of Eq. 6. The paper's ablations: `key_embedding` (off: x~ is x), `disturbance`
+    (L_dis), `preservation` (L_kp), `augmentation` (L_aug within it). As in the authors' code: `rectify` (L_aug sees
+    logits above zero alone) and `away_weight` (its first term's). `nasty`: `omega`.
     """
 
     epochs: int = 15
@@ -43,6 +45,14 @@ class WrapSettings(TrainingSettings):
     omega: float = 0.1
     eta: float = 0.001
     aug_temperature: float = 0.0
+    main_weight: float = 1.0
+    key_embedding: bool = True
+    disturbance: bool = True
+    preservation: bool = True
+    augmentation: bool = True
+    rectify: bool = False
+    away_weight: float = 1.0
+    start: str = "original"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,10 +62,12 @@ class WrapSettings(TrainingSettings):
         number(self, "decoy_share", low=0.0, high=1.0)
         number(self, "open_label_share", low=0.0, high=1.0)
         number(self, "mixup", low=0.0, high=0.5)
-        one_of(self, "wrong_keys", (True, False))
-        for name in ("closed_weight", "open_weight", "closed_ce", "open_ce", "omega", "eta", "aug_temperature"):
+        for name in _SWITCHES:
+            one_of(self, name, (True, False))
+        for name in _WEIGHTS:
             number(self, name, low=0.0)
         one_of(self, "decoy", ("next", "near", "far"))
+        one_of(self, "start", ("original", "scratch"))
         if self.top_share <= self.decoy_share or self.top_share + self.decoy_share > 1.0:
             raise InvalidSettings(
                 "top_share must be above decoy_share, or the box would name wrong classes, and both together at most 1."
@@ -76,15 +88,20 @@ class WrapSettings(TrainingSettings):
 
 def check_policy(policy: str) -> None:
     """Raise InvalidSettings unless `policy` can be wrapped here."""
-    if policy in PLANNED_POLICIES:
-        raise InvalidSettings(f"The policy {policy!r} is not built yet; choose one of {', '.join(POLICIES)}.")
     if policy not in POLICIES:
         raise InvalidSettings(f"There is no policy {policy!r}; choose one of {', '.join(POLICIES)}.")
 
 
+_SWITCHES = ("wrong_keys", "key_embedding", "disturbance", "preservation", "augmentation", "rectify")
+_WEIGHTS = (
+    *("closed_weight", "open_weight", "closed_ce", "open_ce", "main_weight"),
+    *("omega", "eta", "aug_temperature", "away_weight"),
+)
 _POLICY_DEFAULTS: dict[str, dict[str, Any]] = {
     "sdb-hardened": {},
     "sdb": {"omega": 0.1},
+    "ke": {"disturbance": False, "preservation": False},
     "nasty": {"omega": 0.04},
+    "nasty-ke": {"omega": 0.04},
     "normal": {"epochs": 0, "min_steps": 0},
 }

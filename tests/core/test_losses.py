@@ -65,13 +65,33 @@ def test_equation_7_sends_its_gradient_through_the_closed_stream_only():
     assert closed.grad.abs().sum() > 0
 
 
-def test_equations_8_and_9_keep_the_main_knowledge_and_add_the_augmented():
-    found = losses.preservation_loss(logits(1), logits(2), logits(3), eta=0.25, main_temperature=4.0, temperature=2.0)
-    main = 0.0
+def test_the_authors_weigh_equation_6s_terms_two_to_one():
+    found = losses.classification_loss(logits(1), logits(2), LABELS, closed_weight=2.0)
+    assert found.item() == pytest.approx(2 * slow_ce(logits(1)) + slow_ce(logits(2)))
+
+
+def test_equation_9s_first_term_is_the_squared_distance_of_the_softened_answers():
+    found = losses.main_knowledge_loss(logits(1), logits(3), temperature=4.0)
+    wanted = 0.0
     for a, b in zip(logits(3).tolist(), logits(1).tolist(), strict=True):
-        main += sum((x - y) ** 2 for x, y in zip(softmax(a, 4.0), softmax(b, 4.0), strict=True))
-    augmented = -slow_kl(logits(1), logits(3), 2.0) + slow_kl(logits(2), logits(3), 2.0)
-    assert found.item() == pytest.approx(main / 5 + 0.25 * augmented)
+        wanted += sum((x - y) ** 2 for x, y in zip(softmax(a, 4.0), softmax(b, 4.0), strict=True))
+    assert found.item() == pytest.approx(wanted / 5)
+
+
+def test_equation_10_draws_the_open_stream_from_the_original_to_the_random_twin():
+    found = losses.augmentation_loss(logits(1), logits(2), logits(3), temperature=2.0, away_weight=0.01)
+    wanted = -0.01 * slow_kl(logits(1), logits(3), 2.0) + slow_kl(logits(2), logits(3), 2.0)
+    assert found.item() == pytest.approx(wanted)
+
+
+def test_equations_8_to_10_send_their_gradient_through_the_open_stream_only():
+    original, twin, opened = (logits(seed, grad=True) for seed in (1, 2, 3))
+    loss = losses.main_knowledge_loss(original, opened, temperature=4.0)
+    (loss + losses.augmentation_loss(original, twin, opened, temperature=None)).backward()
+    assert original.grad is None
+    assert twin.grad is None
+    assert opened.grad is not None
+    assert opened.grad.abs().sum() > 0
 
 
 def test_equation_11_is_the_limit_of_equation_10():

@@ -9,13 +9,15 @@ from torch import nn
 
 from sdb_core.answers import logits_of
 from sdb_core.distillation import distill, fit, new_student
-from sdb_core.errors import InvalidSettings, KeyShapeMismatch
+from sdb_core.errors import BoxCollapsed, InvalidSettings, KeyShapeMismatch
 from sdb_core.evaluation import accuracy
 from sdb_core.keys import Key
-from sdb_core.objectives import closed_and_open, mixed
+from sdb_core.policies.decoys import choose_decoys
+from sdb_core.policies.hardened import mixed
+from sdb_core.policies.streams import closed_and_open
 from sdb_core.settings import StudentSettings, TrainingSettings, WrapSettings
 from sdb_core.training import Run
-from sdb_core.wrapping import choose_decoys, wrap
+from sdb_core.wrapping import wrap
 
 CPU = torch.device("cpu")
 
@@ -39,7 +41,7 @@ def wrapped(original, splits, key, architecture, *, policy="sdb-hardened", run=N
     return wrap(original, splits.train, key, policy=policy, settings=settings, architecture=architecture, run=run)
 
 
-@pytest.mark.parametrize("policy", ["sdb-hardened", "sdb", "nasty"])
+@pytest.mark.parametrize("policy", ["sdb-hardened", "sdb", "nasty", "ke", "nasty-ke"])
 def test_the_original_is_frozen_in_eval_mode_and_unchanged(original, splits, key, architecture, policy):
     before = copy.deepcopy(original.state_dict())
     original.train()
@@ -122,9 +124,15 @@ def test_a_key_of_another_shape_is_refused(original, splits, architecture, key):
         wrapped(original, splits, wrong, architecture)
 
 
-def test_a_policy_that_is_not_built_is_refused(original, splits, architecture, key):
-    with pytest.raises(InvalidSettings):
-        wrapped(original, splits, key, architecture, policy="ke")
+def test_a_policy_that_does_not_exist_is_refused(original, splits, architecture, key):
+    with pytest.raises(InvalidSettings, match="nasty-ke"):
+        wrapped(original, splits, key, architecture, policy="nastier")
+
+
+def test_an_omega_that_eats_the_box_is_refused_with_its_cure(original, splits, architecture, key):
+    with pytest.raises(BoxCollapsed, match="Lower omega") as caught:
+        wrapped(original, splits, key, architecture, policy="sdb", omega=1000.0, epochs=8)
+    assert caught.value.code == "box_collapsed"
 
 
 @pytest.mark.parametrize("augment", ["none", "shift"])

@@ -1,0 +1,50 @@
+"""What a policy works on: the net to be wrapped, its frozen original, the images, the key, the settings."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from sdb_core.answers import Answers, logits_of, teacher_answers
+from sdb_core.datasets.images import LabelledImages
+from sdb_core.keys import Key
+from sdb_core.nets.registry import Architecture
+from sdb_core.normalise import Normalisation
+from sdb_core.settings import WrapSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One wrap: `net` is T*, to be changed; `original` T, frozen; `seed` draws T0. `repr` hides weights and key."""
+
+    net: nn.Module = field(repr=False)
+    original: nn.Module = field(repr=False)
+    images: LabelledImages = field(repr=False)
+    key: Key = field(repr=False)
+    settings: WrapSettings
+    architecture: Architecture
+    seed: int
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """That of the key: both live in one space."""
+        return Normalisation(self.key.mean, self.key.std)
+
+    def known(self) -> Answers:
+        """T's logits of a batch: from one pass over the images where inputs never change, else live."""
+        return teacher_answers(self.original, self.images, normalisation=self.normalisation, settings=self.settings)
+
+    def twin(self) -> Answers:
+        """The logits of T0: the same architecture with random weights, drawn with the wrap's seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            net = self.architecture.build().to(self.images.images.device)
+        return teacher_answers(net, self.images, normalisation=self.normalisation, settings=self.settings)
+
+    def logits(self) -> Tensor:
+        """T's logits [N, K] of all images as they are."""
+        return logits_of(self.original, self.images, normalisation=self.normalisation)
+
+    def proxies(self, x: Tensor) -> Tensor:
+        """x~ of Eq. 5 [B, C, H, W]; x itself where the key embedding is switched off."""
+        return self.key.embed(x) if self.settings.key_embedding else x
