@@ -1,4 +1,4 @@
-"""Networks by name: `sdb:NAME` (ours) and `torchvision:NAME`, from float32 [B, C, H, W] to logits [B, K]."""
+"""Networks by name, from float32 [B, C, H, W] to logits [B, K]: `sdb:NAME` (ours), `torchvision:NAME`, `timm:NAME`."""
 
 from sdb_core.nets.registry import Architecture, build, names
 

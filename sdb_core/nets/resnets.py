@@ -1,23 +1,23 @@
-"""CIFAR residual nets of the paper: ResNet-18 (3x3 stem, no first pooling) and the pre-activation ResNet-20."""
+"""ResNet-18 and ResNet-50 for small images: a 3x3 stem and no first pooling (He et al. 2016a, arXiv 1512.03385)."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sdb_core.nets.blocks import averaged, conv1x1, conv3x3
+
 
 class BasicBlock(nn.Module):
-    """conv-BN-ReLU twice with a shortcut (He et al. 2016a, arXiv 1512.03385)."""
+    """conv-BN-ReLU twice with a shortcut."""
 
-    def __init__(self, wide_in: int, wide_out: int, *, stride: int) -> None:
+    expansion = 1
+
+    def __init__(self, wide_in: int, width: int, *, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(wide_in, wide_out, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(wide_out)
-        self.conv2 = nn.Conv2d(wide_out, wide_out, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(wide_out)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or wide_in != wide_out:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(wide_in, wide_out, 1, stride=stride, bias=False), nn.BatchNorm2d(wide_out)
-            )
+        self.conv1 = conv3x3(wide_in, width, stride=stride)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = conv3x3(width, width)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = _shortcut(wide_in, width, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C', H', W']."""
@@ -25,70 +25,76 @@ class BasicBlock(nn.Module):
         return F.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
 
 
-class PreActivationBlock(nn.Module):
-    """BN-ReLU-conv twice with a shortcut (He et al. 2016b, arXiv 1603.05027)."""
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions with a shortcut; it answers four times `width` maps."""
 
-    def __init__(self, wide_in: int, wide_out: int, *, stride: int) -> None:
+    expansion = 4
+
+    def __init__(self, wide_in: int, width: int, *, stride: int) -> None:
         super().__init__()
-        self.bn1 = nn.BatchNorm2d(wide_in)
-        self.conv1 = nn.Conv2d(wide_in, wide_out, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(wide_out)
-        self.conv2 = nn.Conv2d(wide_out, wide_out, 3, padding=1, bias=False)
-        self.widens = stride != 1 or wide_in != wide_out
-        self.shortcut = nn.Sequential()
-        if self.widens:
-            self.shortcut = nn.Sequential(nn.Conv2d(wide_in, wide_out, 1, stride=stride, bias=False))
+        wide_out = self.expansion * width
+        self.conv1 = conv1x1(wide_in, width)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = conv3x3(width, width, stride=stride)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = conv1x1(width, wide_out)
+        self.bn3 = nn.BatchNorm2d(wide_out)
+        self.shortcut = _shortcut(wide_in, wide_out, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C', H', W']."""
-        active = F.relu(self.bn1(x))
-        inner = self.conv1(active)
-        kept: Tensor = self.shortcut(active if self.widens else x)
-        out: Tensor = self.conv2(F.relu(self.bn2(inner)))
-        return out + kept
+        inner = F.relu(self.bn1(self.conv1(x)))
+        inner = F.relu(self.bn2(self.conv2(inner)))
+        return F.relu(self.bn3(self.conv3(inner)) + self.shortcut(x))
 
 
-class ResNet18(nn.Module):
-    """ResNet-18 for small images: stages of 64, 128, 256, 512 maps, two blocks each."""
+class ResNet(nn.Module):
+    """Four stages of 64, 128, 256, 512 maps (times the block's expansion), `depths` blocks each."""
 
-    def __init__(self, num_classes: int, *, channels: int) -> None:
+    def __init__(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        depths: tuple[int, int, int, int],
+        *,
+        num_classes: int,
+        channels: int,
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+        grown = block.expansion
+        self.conv1 = conv3x3(channels, 64)
         self.bn1 = nn.BatchNorm2d(64)
-        widths = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
-        self.stages = nn.Sequential(
-            *(nn.Sequential(BasicBlock(a, b, stride=stride), BasicBlock(b, b, stride=1)) for a, b, stride in widths)
-        )
-        self.linear = nn.Linear(512, num_classes)
+        self.layer1 = _stage(block, depths[0], wide_in=64, width=64, stride=1)
+        self.layer2 = _stage(block, depths[1], wide_in=64 * grown, width=128, stride=2)
+        self.layer3 = _stage(block, depths[2], wide_in=128 * grown, width=256, stride=2)
+        self.layer4 = _stage(block, depths[3], wide_in=256 * grown, width=512, stride=2)
+        self.linear = nn.Linear(512 * grown, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, K]."""
-        maps = self.stages(F.relu(self.bn1(self.conv1(x))))
-        logits: Tensor = self.linear(F.adaptive_avg_pool2d(maps, 1).flatten(1))
+        maps = self.layer1(F.relu(self.bn1(self.conv1(x))))
+        maps = self.layer4(self.layer3(self.layer2(maps)))
+        logits: Tensor = self.linear(averaged(maps))
         return logits
 
 
-class ResNetC20(nn.Module):
-    """The pre-activation CIFAR ResNet-20: stages of 16, 32, 64 maps, three blocks each, 0.27 M parameters."""
+def resnet18(num_classes: int, *, channels: int) -> ResNet:
+    """Two basic blocks a stage, 11 M parameters."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), num_classes=num_classes, channels=channels)
 
-    def __init__(self, num_classes: int, *, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(
-                    PreActivationBlock(a, b, stride=stride),
-                    PreActivationBlock(b, b, stride=1),
-                    PreActivationBlock(b, b, stride=1),
-                )
-                for a, b, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2))
-            )
-        )
-        self.bn = nn.BatchNorm2d(64)
-        self.linear = nn.Linear(64, num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, K]."""
-        maps = F.relu(self.bn(self.stages(self.conv1(x))))
-        logits: Tensor = self.linear(F.adaptive_avg_pool2d(maps, 1).flatten(1))
-        return logits
+def resnet50(num_classes: int, *, channels: int) -> ResNet:
+    """3, 4, 6 and 3 bottlenecks, 24 M parameters."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), num_classes=num_classes, channels=channels)
+
+
+def _stage(
+    block: type[BasicBlock] | type[Bottleneck], depth: int, *, wide_in: int, width: int, stride: int
+) -> nn.Sequential:
+    later = (block(width * block.expansion, width, stride=1) for _ in range(depth - 1))
+    return nn.Sequential(block(wide_in, width, stride=stride), *later)
+
+
+def _shortcut(wide_in: int, wide_out: int, *, stride: int) -> nn.Sequential:
+    if stride == 1 and wide_in == wide_out:
+        return nn.Sequential()
+    return nn.Sequential(conv1x1(wide_in, wide_out, stride=stride), nn.BatchNorm2d(wide_out))

@@ -1,0 +1,1 @@
+"""Networks: ours, the papers', torchvision's and timm's."""
