@@ -77,7 +77,7 @@ class Models:
         input: InputSpec,  # the name of the field in HTTP
         class_names: Sequence[str] | None = None,
     ) -> Model:
-        """Register an uploaded checkpoint. `architecture` is `sdb:NAME` or `torchvision:NAME`."""
+        """Register an uploaded checkpoint. `architecture` is `sdb:NAME`, `torchvision:NAME` or `timm:NAME`."""
         body = {
             "name": name,
             "upload_id": upload_id,

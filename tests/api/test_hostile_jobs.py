@@ -83,13 +83,24 @@ def test_an_input_no_network_takes_is_refused(each_house: House, changes: dict[s
     assert each_house.count(Model, Model.account_id == provider.id) == 0
 
 
-@pytest.mark.parametrize("architecture", ["sdb:../x", "timm:resnet", "sdb:", "torchvision:a b", "sdb:cnn\n", "program"])
+@pytest.mark.parametrize(
+    "architecture", ["sdb:../x", "timm:hf-hub:a/b", "timms:resnet18", "sdb:", "torchvision:a b", "sdb:cnn\n", "program"]
+)
 def test_an_architecture_is_a_name_of_a_known_kind(house: House, provider: Person, architecture: str) -> None:
     body = {"name": "m", "architecture": architecture, "num_classes": 10, "input": INPUT}
 
     answer = house.post(provider, "/v1/models", body | {"upload_id": house.upload(provider)})
 
     problem_of(answer, 422, "request_invalid")
+
+
+@pytest.mark.parametrize("architecture", ["sdb:resnet18", "torchvision:resnet18", "timm:resnet18"])
+def test_every_kind_of_named_architecture_is_taken_in(house: House, provider: Person, architecture: str) -> None:
+    body = {"name": "m", "architecture": architecture, "num_classes": 10, "input": INPUT}
+
+    answer = house.post(provider, "/v1/models", body | {"upload_id": house.upload(provider)})
+
+    assert answer.status_code == 201, answer.text
 
 
 def test_what_compares_a_thousand_times_is_refused(house: House, provider: Person) -> None:
