@@ -11,7 +11,11 @@ Builtin = Literal["builtin:digits"]
 
 
 class NewDataset(Body):
-    """An uploaded file (an ImageFolder zip or an npz) or a set that comes with the service."""
+    """An uploaded file, or a set that comes with the service.
+
+    A .zip, .tar or .tar.gz of image folders (`train/CLASS/x.png`, `test/CLASS/x.png`, or `CLASS/x.png`), of CIFAR-10,
+    CIFAR-100 or Tiny-ImageNet as downloaded, or of parquet files; a .parquet; or an .npz.
+    """
 
     name: Name
     upload_id: str | None = None

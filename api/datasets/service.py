@@ -15,7 +15,7 @@ from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Dataset
 
-KINDS = (".zip", ".npz")
+KINDS = (".zip", ".tar", ".tar.gz", ".tgz", ".npz", ".parquet")
 
 
 def create(session: Session, caller: Caller, wanted: schemas.NewDataset, *, runtime: Runtime) -> Dataset:
@@ -27,7 +27,9 @@ def create(session: Session, caller: Caller, wanted: schemas.NewDataset, *, runt
         account_id = upload.account_id
         if not upload.filename.lower().endswith(KINDS):
             raise Invalid(
-                "dataset_kind_unknown", "A dataset is an ImageFolder .zip or an .npz; upload it under such a name."
+                "dataset_kind_unknown",
+                "A dataset is a .zip, .tar or .tar.gz (of image folders, CIFAR, Tiny-ImageNet or parquet files), a "
+                ".parquet or an .npz; upload it under such a name.",
             )
     dataset = Dataset(
         id=new_id("dst"),

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sdb_core.datasets.images import LabelledImages, Splits, stratified_split
-from sdb_core.errors import DatasetLabelsInvalid, DatasetOneClass, DatasetShapeMixed, DatasetUnreadable
+from sdb_core.datasets.images import LabelledImages, Splits, numbered_classes, without_test_part
+from sdb_core.errors import DatasetLabelsInvalid, DatasetShapeMixed, DatasetUnreadable
 
 MOST_BYTES = 4 << 30
-_SPLIT_SHARE, _SPLIT_SEED = 0.2, 0
 _LAYOUT = "save uint8 images (N, H, W, C) or (N, H, W) as x_train, y_train, x_test, y_test, or as images, labels"
 
 
@@ -25,15 +24,16 @@ def load_npz(path: Path) -> Splits:
     arrays = _arrays(path)
     if {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
         labels = np.concatenate([_labels(arrays["y_train"]), _labels(arrays["y_test"])])
-        names = _class_names(labels)
+        names = numbered_classes(torch.from_numpy(labels))
         train = _images(arrays["x_train"], arrays["y_train"], names)
         test = _images(arrays["x_test"], arrays["y_test"], names)
         if train.images.shape[1:] != test.images.shape[1:]:
             raise DatasetShapeMixed("Training and test images differ in shape; save both in one size.")
         return Splits(train=train, test=test)
     if {"images", "labels"} <= arrays.keys():
-        every = _images(arrays["images"], arrays["labels"], _class_names(_labels(arrays["labels"])))
-        return Splits(*stratified_split(every, share=_SPLIT_SHARE, seed=_SPLIT_SEED))
+        names = numbered_classes(torch.from_numpy(_labels(arrays["labels"])))
+        every = _images(arrays["images"], arrays["labels"], names)
+        return without_test_part(every)
     raise DatasetUnreadable(f"{path.name} lacks the arrays of a data set; {_LAYOUT}.")
 
 
@@ -66,17 +66,6 @@ def _labels(array: NDArray[Any]) -> NDArray[np.int64]:
     if array.dtype.kind not in "iu" or array.size == 0 or array.size != len(array.reshape(-1)):
         raise DatasetLabelsInvalid("Labels must be whole numbers, one for each image.")
     return array.reshape(-1).astype(np.int64)
-
-
-def _class_names(labels: NDArray[np.int64]) -> tuple[str, ...]:
-    found = np.unique(labels)
-    if len(found) < 2:
-        raise DatasetOneClass("All labels are the same; a classifier needs at least two classes.")
-    if found[0] != 0 or found[-1] != len(found) - 1:
-        raise DatasetLabelsInvalid(
-            f"Labels run from {found[0]} to {found[-1]} with {len(found)} different values; number classes 0, 1, 2, ..."
-        )
-    return tuple(str(name) for name in range(len(found)))
 
 
 def _images(array: NDArray[Any], labels: NDArray[Any], names: tuple[str, ...]) -> LabelledImages:

@@ -122,3 +122,21 @@ def stratified_split(images: LabelledImages, *, share: float, seed: int) -> tupl
         count = min(round(len(members) * share), max(len(members) - 1, 0))
         chosen[members[torch.randperm(len(members), generator=generator)[:count]]] = True
     return images.take(torch.nonzero(~chosen).flatten()), images.take(torch.nonzero(chosen).flatten())
+
+
+def without_test_part(images: LabelledImages) -> Splits:
+    """Splits of a data set that comes as one: a fifth of each class to be judged on, always the same."""
+    return Splits(*stratified_split(images, share=0.2, seed=0))
+
+
+def numbered_classes(labels: Tensor) -> tuple[str, ...]:
+    """The names "0", "1", ... of classes that have none. Raises DatasetOneClass, and DatasetLabelsInvalid for gaps."""
+    found = sorted(set(labels.tolist()))
+    if len(found) < 2:
+        raise DatasetOneClass("All labels are the same; a classifier needs at least two classes.")
+    low, high = found[0], found[-1]
+    if low != 0 or high != len(found) - 1:
+        raise DatasetLabelsInvalid(
+            f"Labels run from {low} to {high} with {len(found)} different values; number classes 0, 1, 2, ..."
+        )
+    return tuple(str(name) for name in range(len(found)))

@@ -1,16 +1,21 @@
 """Which reader opens which data set."""
 
+import zipfile
 from pathlib import Path
 
 from sdb_core.datasets.arrays import load_npz
+from sdb_core.datasets.cifar import is_cifar, load_cifar
+from sdb_core.datasets.contents import Contents, begins, opened
 from sdb_core.datasets.digits import digits
-from sdb_core.datasets.image_folder import load_image_folder_zip
+from sdb_core.datasets.image_folder import load_image_folder
 from sdb_core.datasets.images import Splits
+from sdb_core.datasets.parquet import is_parquet, load_parquet
+from sdb_core.datasets.pixels import Shape
+from sdb_core.datasets.tiny_imagenet import is_tiny_imagenet, load_tiny_imagenet
 from sdb_core.errors import DatasetUnreadable
 
-KINDS = ("builtin", "image_folder", "npz")
+KINDS = ("image_folder", "npz", "parquet", "cifar", "tiny_imagenet")
 _BUILTIN = {"builtin:digits": digits}
-_KIND_OF_SUFFIX = {".zip": "image_folder", ".npz": "npz"}
 
 
 def open_dataset(
@@ -20,21 +25,54 @@ def open_dataset(
     channels: int | None = None,
     size: tuple[int, int] | None = None,
 ) -> Splits:
-    """Open `builtin:digits` or a file of `kind` "image_folder" (zip) or "npz"; without `kind` the suffix decides.
+    """Open `builtin:digits`, a folder, or a file: .zip, .tar, .tar.gz, .parquet or .npz.
 
-    `channels` and `size` (height, width) convert the images of folders.
+    Folders and archives hold folders of images, CIFAR-10 or -100, Tiny-ImageNet, or parquet files; what they hold
+    decides, unless `kind` (one of KINDS) does. `channels` and `size` (height, width) convert encoded images; the pixels
+    of npz and CIFAR stay as they are. Nothing is unpacked to disk.
     Raises DatasetUnreadable and the readers' errors.
     """
     if str(source).startswith("builtin:"):
         if str(source) not in _BUILTIN:
             raise DatasetUnreadable(f"There is no data set {source}; built in is {', '.join(_BUILTIN)}.")
         return _BUILTIN[str(source)]()
-    path = Path(source)
-    if not path.is_file():
-        raise DatasetUnreadable(f"There is no file {path.name}; check the path.")
-    kind = kind or _KIND_OF_SUFFIX.get(path.suffix.lower())
-    if kind == "image_folder":
-        return load_image_folder_zip(path, channels=channels, size=size)
-    if kind == "npz":
+    path, shape = Path(source), Shape(channels, size)
+    if not path.exists():
+        raise DatasetUnreadable(f"There is no file or folder {path.name}; check the path.")
+    if kind is not None and kind not in KINDS:
+        raise DatasetUnreadable(f"There is no kind of data set {kind!r}; choose one of {', '.join(KINDS)}.")
+    if kind == "npz" or (kind is None and _is_npz(path)):
         return load_npz(path)
-    raise DatasetUnreadable(f"{path.name} is of no known kind; give a .zip of image folders or an .npz file.")
+    with opened(path) as contents:
+        return _read(contents, kind or _kind_of(contents), shape=shape)
+
+
+def _is_npz(path: Path) -> bool:
+    if path.suffix.lower() == ".npz":
+        return True
+    if not path.is_file() or not begins(path, b"PK"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False  # the reader of archives says what is wrong
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def _kind_of(contents: Contents) -> str:
+    if is_cifar(contents):
+        return "cifar"
+    if is_tiny_imagenet(contents):
+        return "tiny_imagenet"
+    return "parquet" if is_parquet(contents) else "image_folder"
+
+
+def _read(contents: Contents, kind: str, *, shape: Shape) -> Splits:
+    if kind == "cifar":
+        return load_cifar(contents)
+    if kind == "tiny_imagenet":
+        return load_tiny_imagenet(contents, shape=shape)
+    if kind == "parquet":
+        return load_parquet(contents, shape=shape)
+    return load_image_folder(contents, shape=shape)

@@ -13,8 +13,6 @@ from sdb_core.files import sha256_of
 from sdb_core.nets import Architecture
 from worker.protocol import DATASET_FILE, MODEL_FILE
 
-_KINDS = {".zip": "image_folder", ".npz": "npz"}
-
 
 def architecture_of(model: dict[str, Any]) -> Architecture:
     shape = model["input"]
@@ -40,7 +38,7 @@ def open_images(dataset: dict[str, Any], inputs: Path) -> Splits:
     path = inputs / DATASET_FILE
     if sha256_of(path) != dataset["sha256"]:
         raise DatasetUnreadable("The stored data set has changed since it was uploaded; upload it again.")
-    return open_dataset(path, _KINDS.get(Path(str(dataset["filename"])).suffix.lower()))
+    return open_dataset(path)
 
 
 def device_of(name: str) -> torch.device:
