@@ -44,6 +44,6 @@ class Normalisation:
 @lru_cache(maxsize=64)
 def channel_scales(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
     """`mean` and `std` as float32 [1, C, 1, 1] on `device`, made once: a copy to a GPU waits for its queued work."""
-    with torch.inference_mode(mode=False):
+    with torch.inference_mode(False):
         shift, scale = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std))
     return shift, scale

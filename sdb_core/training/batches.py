@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sdb_core.augment import drawn_moves, moved
+from sdb_core.augment import drawn_places, moved
 from sdb_core.datasets.images import LabelledImages
 from sdb_core.errors import DatasetTooSmall
 from sdb_core.normalise import Normalisation
@@ -61,8 +61,8 @@ class Batches:
         if self.settings.augment != "none":
             generator = torch.Generator().manual_seed(mixed_seed(self.run.seed, "moves", step))
             size = tuple(pixels.shape[2:])
-            moves = drawn_moves(self.size, size=size, kind=self.settings.augment, generator=generator)
-            pixels = moved(pixels, moves[:, own])
+            places = drawn_places(self.size, size=size, kind=self.settings.augment, generator=generator)
+            pixels = moved(pixels, places[own])
         return self.normalisation(pixels).contiguous(memory_format=torch.channels_last)
 
 
