@@ -44,7 +44,7 @@ def test_torchvision_classifiers_build_at_64_pixels(name):
     [
         ("sdb:resnet81", (1, 8, 8), "unknown_architecture"),
         ("torchvision:resnet9000", (3, 32, 32), "unknown_architecture"),
-        ("program", (3, 32, 32), "unknown_architecture"),
+        ("keras:resnet18", (3, 32, 32), "unknown_architecture"),
         ("", (3, 32, 32), "unknown_architecture"),
         ("torchvision:resnet18", (1, 32, 32), "architecture_refused"),
         ("torchvision:fcn_resnet50", (3, 64, 64), "architecture_refused"),
