@@ -7,7 +7,7 @@ CoreError
 |-- DatasetError: unreadable, one class, image, mixed shapes, labels, too small, mismatch
 |-- TrainingDiverged, TrainingStopped
 |-- ReportUnreadable, FiguresUnavailable
-`-- InvalidSettings, KeyShapeMismatch, KeyUnreadable
+`-- InvalidSettings, KeyShapeMismatch, KeyUnreadable, BoxUnreadable
 """
 
 
@@ -181,6 +181,12 @@ class KeyUnreadable(CoreError):
     """The key file is damaged or of another format."""
 
     code = "key_unreadable"
+
+
+class BoxUnreadable(CoreError):
+    """The folder is not one that `wrap` wrote."""
+
+    code = "box_unreadable"
 
 
 class ReportUnreadable(CoreError):

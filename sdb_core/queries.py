@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 
+from sdb_core.augment import augmented
 from sdb_core.datasets.images import LabelledImages, stratified_split
 
 _LEAVES = 16
@@ -55,6 +56,11 @@ def _all(train: LabelledImages, seed: int) -> LabelledImages:  # noqa: ARG001 - 
 
 def _half(train: LabelledImages, seed: int) -> LabelledImages:
     return stratified_split(train, share=0.5, seed=seed)[0]
+
+
+def _shifted(train: LabelledImages, seed: int) -> LabelledImages:
+    generator = torch.Generator().manual_seed(seed)
+    return LabelledImages(augmented(train.images, kind="shift", generator=generator), train.labels, train.class_names)
 
 
 def _photographs(train: LabelledImages, seed: int) -> LabelledImages:
@@ -122,6 +128,7 @@ def _stored(pixels: Tensor) -> Tensor:
 IMAGE_SETS = {
     "train": ImageSet("all {count} training images", _all),
     "half": ImageSet("{count} training images, a random half of each class", _half),
+    "shifted": ImageSet("{count} training images, each shifted by chance", _shifted),
     "photographs": ImageSet(
         "{count} crops of two photographs of other things, none of the task's images", _photographs
     ),

@@ -102,7 +102,8 @@ def _evidence(
     state_folder: Path | None,
 ) -> dict[str, Any]:
     """Teach every student, and put together rows, attacks, verdicts and comparisons."""
-    panel, room = chosen(settings), Classroom(subject, settings, run=run)
+    room = Classroom(subject, settings, run=run)
+    panel = chosen(settings, model=subject.architecture.name)
     rivals = _rivals(subject, settings, run=run, state_folder=state_folder)
     kinds = [*report_kinds(room), *attack_kinds(panel, room)]
     for policy, rival in rivals.items():

@@ -76,7 +76,9 @@ class Classroom:
 
     def lesson(self, group: Group, objective: _Maker) -> Lesson:
         """A group's lesson with this objective."""
-        architecture = self.subject.architecture.named(group.student)
+        architecture = self.subject.architecture
+        if group.student != architecture.name:
+            architecture = architecture.named(group.student)
         return Lesson(
             new=lambda seed: new_student(architecture, seed=seed, device=self.run.device),
             objective=objective,

@@ -46,7 +46,7 @@ def prepare(scene: Scene) -> Lesson:
     )
 
 
-def recovered(scene: Scene) -> tuple[Key, dict[str, float]]:
+def recovered(scene: Scene, *, settings: TrainingSettings = SEARCH) -> tuple[Key, dict[str, float]]:
     """The key found, and what it was looked for with: the loss at the first and at the last step."""
     start = scene.random_key("recovered-key")
     image = KeyImage(start).to(scene.device)
@@ -56,7 +56,7 @@ def recovered(scene: Scene) -> tuple[Key, dict[str, float]]:
         agreement(image, scene.box(), temperature=scene.settings.temperature),
         scene.images.take(chosen[:IMAGES]),
         normalisation=scene.normalisation,
-        settings=SEARCH,
+        settings=settings,
         run=scene.run("key-recovery"),
     )
     kappa = image.kappa().detach().cpu().contiguous()

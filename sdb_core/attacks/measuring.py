@@ -38,11 +38,16 @@ def measure(
     return attack_rows(attacks, room, taught)
 
 
-def chosen(settings: EvaluationSettings) -> tuple[Attack, ...]:
-    """The attacks that `settings` name, or the level's; the latter always have usual distillation among them."""
+def chosen(settings: EvaluationSettings, *, model: str) -> tuple[Attack, ...]:
+    """The attacks that `settings` name, or the level's against a `model` of this architecture.
+
+    A level always has usual distillation, and a larger student only where the usual one is not as large.
+    """
     if settings.attacks:
         return named(settings.attacks)
     attacks, usual = panel(settings.level), at_temperature(settings.student_settings.temperature)
+    if settings.student == model:
+        attacks = tuple(attack for attack in attacks if attack.floor == "box" or not attack.large)
     return attacks if usual.name in {attack.name for attack in attacks} else (usual, *attacks)
 
 

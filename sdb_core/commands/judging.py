@@ -1,0 +1,123 @@
+"""evaluate and attack: the evidence about a finished box."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from sdb_core.attacks import PANEL, Attack
+from sdb_core.checkpoints import sha256_of
+from sdb_core.commands.options import Answer, add_command, loaded, plain, run_of, task, values
+from sdb_core.errors import BoxUnreadable
+from sdb_core.files import write_atomically
+from sdb_core.keys import Key
+from sdb_core.report import Subject, make_report
+from sdb_core.settings import LEVELS, EvaluationSettings, StudentSettings, WrapSettings
+
+_COLUMNS = (("attack", 24), ("sees", 14), ("holds", 16), ("floor", 12), ("student", 12), ("over the floor", 0))
+
+
+def add_to(commands: Any) -> None:
+    """These commands and their options."""
+    judging = add_command(commands, "evaluate", _evaluate, "measure a box against its model")
+    _subject_options(judging, level="standard", required=True)
+    judging.add_argument("--compare", nargs="*", default=["sdb"], metavar="POLICY")
+    attacking = add_command(commands, "attack", _attack, "run the attack panel against a finished box")
+    _subject_options(attacking, level="full", required=False)
+    attacking.add_argument("--attacks", nargs="+", default=[], metavar="NAME", help="these alone, instead of a level's")
+    attacking.add_argument("--list", action="store_true", help="name the attacks, what each sees and asks, and stop")
+    attacking.set_defaults(show=_table, compare=[])
+
+
+def _subject_options(parser: argparse.ArgumentParser, *, level: str, required: bool) -> None:
+    parser.add_argument("--model", type=Path, required=required, help="the checkpoint that was wrapped")
+    parser.add_argument("--box", type=Path, required=required, metavar="FOLDER", help="what `wrap` wrote")
+    parser.add_argument("--level", choices=LEVELS, default=level)
+    parser.add_argument("--seeds", type=int, help="students of each kind; default 3, at level full 5")
+    parser.add_argument("--student", default="sdb:cnn-small")
+    parser.add_argument("--state", type=Path, metavar="FOLDER", help="keep finished students here")
+    parser.add_argument("--out", type=Path, metavar="REPORT.json")
+
+
+def _evaluate(given: argparse.Namespace) -> Answer:
+    asked = {"level": given.level, "seeds": given.seeds, "student": given.student, "compare": given.compare}
+    asked |= {"attacks": getattr(given, "attacks", [])}
+    asked |= {"student_settings": StudentSettings.from_dict(values(given.set))}
+    settings = EvaluationSettings.from_dict({name: value for name, value in asked.items() if value is not None})
+    if given.state:
+        given.state.mkdir(parents=True, exist_ok=True)
+    report = make_report(_subject(given), settings=settings, run=run_of(given, "evaluate"), state_folder=given.state)
+    if given.out:
+        write_atomically(given.out, json.dumps(report, indent=2).encode())
+    return report
+
+
+def _attack(given: argparse.Namespace) -> Answer:
+    if given.list:
+        return {"panel": [_declared(attack) for attack in PANEL]}
+    if given.model is None or given.box is None:
+        given.parser.error("the following arguments are required: --model, --box (or --list)")
+    return _evaluate(given)
+
+
+def _subject(given: argparse.Namespace) -> Subject:
+    key = Key.load(given.box / "key.safetensors")
+    splits, _, architecture = task(given, key=key)
+    record = _record(given.box)
+    return Subject(
+        original=loaded(given.model, architecture, device=given.device),
+        box=loaded(given.box / "box.safetensors", architecture, device=given.device),
+        key=key,
+        splits=splits,
+        architecture=architecture,
+        policy=record["policy"],
+        settings=WrapSettings.from_dict(record["config"]),
+        seed=int(record["seed"]),
+        history=record["history"],
+        model_sha256=sha256_of(given.model),
+    )
+
+
+def _record(box: Path) -> dict[str, Any]:
+    """How the box was made. Raises BoxUnreadable."""
+    try:
+        record: dict[str, Any] = json.loads((box / "history.json").read_bytes())
+        if not {"policy", "config", "seed", "history"} <= record.keys():
+            raise ValueError("a part is missing")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BoxUnreadable(f"{box} holds no readable history.json; name a folder that `wrap` wrote.") from error
+    return record
+
+
+def _declared(attack: Attack) -> Answer:
+    asked = [f"one for each image ({attack.images})"] if attack.asks else []
+    asked += [f"{attack.extra_queries} more"] if attack.extra_queries else []
+    return {
+        "name": attack.name,
+        "about": attack.about,
+        "interface": attack.interface,
+        "truth": attack.truth,
+        "holds": attack.holds,
+        "queries": " and ".join(asked) or "none",
+        "level": attack.level,
+    }
+
+
+def _table(answer: Answer) -> str:
+    """The panel, or a report's attacks and verdicts, for a person."""
+    if "panel" in answer:
+        return "\n".join(
+            f"{row['name']:<24}{row['interface']:<15}{'labels' if row['truth'] else 'no labels':<11}"
+            f"{row['holds']:<17}{row['level']:<10}{row['about']} Answers: {row['queries']}."
+            for row in answer["panel"]
+        )
+    if "attacks" not in answer:
+        return plain(answer)
+    lines = ["".join(f"{name:<{width}} " for name, width in _COLUMNS)]
+    for row in answer["attacks"]:
+        cells = [row["name"], row["interface"], row["holds"]]
+        cells += [f"{row[name]['mean']:.1f} ± {row[name]['std']:.1f}" for name in ("floor", "accuracy")]
+        cells += [f"{row['points_over_floor']:+.1f} ± {row['standard_error']:.1f}"]
+        lines.append("".join(f"{cell:<{width}} " for cell, (_, width) in zip(cells, _COLUMNS, strict=True)).rstrip())
+    lines += [f"{goal}: {verdict['pass']}. {verdict['why']}" for goal, verdict in answer["verdicts"].items()]
+    return "\n".join(lines)

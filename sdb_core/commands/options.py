@@ -1,0 +1,89 @@
+"""What the commands share: their options, and what these name."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sdb_core.checkpoints import load_weights
+from sdb_core.console import Console
+from sdb_core.datasets import Splits, open_dataset
+from sdb_core.errors import InvalidSettings
+from sdb_core.keys import Key
+from sdb_core.nets import Architecture
+from sdb_core.normalise import Normalisation
+from sdb_core.training import Run
+
+Answer = dict[str, Any]
+Command = Callable[[argparse.Namespace], Answer]
+
+
+def add_command(commands: Any, name: str, function: Command, text: str) -> argparse.ArgumentParser:
+    """A parser with the options that every command has."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=function, show=plain, parser=parser)
+    parser.add_argument("--data", default="builtin:digits", help="builtin:digits, a folder, an archive, parquet or npz")
+    parser.add_argument("--architecture", default="sdb:cnn-mini")
+    parser.add_argument("--mean", type=float, nargs="+", help="default: measured on the training images")
+    parser.add_argument("--std", type=float, nargs="+")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting; may be repeated")
+    parser.add_argument("--json", action="store_true", help="answer JSON on stdout")
+    return parser
+
+
+def task(given: argparse.Namespace, *, key: Key | None = None) -> tuple[Splits, Normalisation, Architecture]:
+    """The data, their scale (the key's, where there is one) and the architecture for them."""
+    splits = open_dataset(given.data)
+    normalisation = Normalisation.measured(splits.train.images)
+    if key is not None:
+        normalisation = Normalisation(key.mean, key.std)
+    elif given.mean or given.std:
+        normalisation = Normalisation.of(given.mean or normalisation.mean, given.std or normalisation.std)
+    classes = len(splits.train.class_names)
+    return splits, normalisation, Architecture(given.architecture, classes, *splits.shape)
+
+
+def loaded(path: Path, architecture: Architecture, *, device: str) -> nn.Module:
+    """A net with the weights of a checkpoint."""
+    net = architecture.build()
+    load_weights(path, net)
+    return net.to(device).eval()
+
+
+def run_of(given: argparse.Namespace, stage: str) -> Run:
+    """A run with progress on stderr."""
+    return Run(
+        stage=stage,
+        seed=given.seed,
+        device=torch.device(given.device),
+        observer=Console(),
+        state_path=getattr(given, "checkpoint", None),
+    )
+
+
+def values(pairs: list[str]) -> dict[str, Any]:
+    """Settings from NAME=VALUE, values in JSON where they can be. Raises InvalidSettings."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InvalidSettings(f"--set takes NAME=VALUE, not {pair!r}.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def plain(answer: Answer) -> str:
+    """An answer for a person: a line for each of its parts."""
+    return "\n".join(
+        f"{name}: {json.dumps(value) if isinstance(value, (dict, list)) else value}" for name, value in answer.items()
+    )
