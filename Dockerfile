@@ -31,6 +31,7 @@ COPY deploy/keys.sh deploy/keys.sh
 COPY deploy/bucket.py deploy/bucket.py
 COPY migrations migrations
 COPY sdb_service sdb_service
+COPY sdb_core/report.schema.json sdb_core/report.schema.json
 COPY api api
 USER sdb
 EXPOSE 8000

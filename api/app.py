@@ -16,6 +16,7 @@ from api.dashboard.frame import DashboardFrame
 from api.dashboard.routes import router as dashboard
 from api.datasets.routes import router as datasets
 from api.errors import install_error_handlers
+from api.jobs.report_schema import router as report_schema
 from api.jobs.routes import router as jobs
 from api.licenses.routes import distill_router as distill
 from api.licenses.routes import router as licenses
@@ -54,6 +55,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         models,
         datasets,
         jobs,
+        report_schema,
         boxes,
         distill,
         licenses,

@@ -15,6 +15,7 @@ ARTIFACTS = "artifacts"
 BOX_CHECKPOINT = "box.safetensors"
 BOX_ONNX = "box.onnx"
 REPORT = "report.json"
+REPORT_PAGE = "report.html"
 
 # Kinds of lines, under the name "event".
 PROGRESS = "progress"  # stage, done, total

@@ -1,7 +1,8 @@
 """A report read for showing: what is missing or odd is left out, never an error page."""
 
 import json
-from typing import Any
+import math
+from typing import Any, TypeGuard
 
 from api.jobs import service
 from sdb_service.errors import NotFound
@@ -16,6 +17,11 @@ STUDENT_NAMES = {
     "from_original": "distilled from original",
     "closed": "distilled from box, no key",
     "open": "distilled from box, with key",
+}
+ATTACKER_HOLDS = {
+    "nothing": "Answers alone: no key, no weights",
+    "part of the key": "Answers and a part of the key",
+    "weights": "The box's weights",
 }
 
 
@@ -33,16 +39,73 @@ def charts(report: dict[str, Any], class_names: list[Any] | None) -> dict[str, A
     students = [
         {"kind": kind, "name": STUDENT_NAMES.get(kind, kind), "mean": value["mean"], "std": value.get("std") or 0}
         for kind, value in (report.get("students") or {}).items()
-        if isinstance(value, dict) and isinstance(value.get("mean"), (int, float))
+        if _is_value(value)
     ]
-    listed = report.get("soft_labels")
-    rows = [row for row in listed if _is_soft_label(row)] if isinstance(listed, list) else []
-    return {"students": students, "soft_labels": [_soft_label(row, class_names) for row in rows[:SOFT_LABELS_SHOWN]]}
+    rows = [row for row in _dicts(report.get("soft_labels")) if _is_soft_label(row)]
+    return {
+        "students": students,
+        "soft_labels": [_soft_label(row, class_names) for row in rows[:SOFT_LABELS_SHOWN]],
+        "attacks": attacks(report),
+    }
 
 
-def _is_soft_label(row: Any) -> bool:
-    if not isinstance(row, dict):
-        return False
+def attacks(report: dict[str, Any]) -> dict[str, Any]:
+    """Points over the floor for each attack: groups by what the attacker holds, the strongest first in each."""
+    groups: dict[str, list[dict[str, Any]]] = {holding: [] for holding in ATTACKER_HOLDS}
+    for row in _dicts(report.get("attacks")):
+        if _is_value(row.get("accuracy")) and _is_value(row.get("floor")):
+            groups.setdefault(str(row.get("holds") or _holding(row)), []).append(_attack(row))
+    verdicts = report.get("verdicts")
+    verdict = verdicts.get("robustness") if isinstance(verdicts, dict) else None
+    limit = verdict.get("limit") if isinstance(verdict, dict) else None
+    return {
+        "limit": limit if _is_number(limit) else None,
+        "groups": [
+            {"heading": ATTACKER_HOLDS.get(holding, holding), "rows": sorted(rows, key=lambda row: -row["over"])}
+            for holding, rows in groups.items()
+            if rows
+        ],
+    }
+
+
+def _attack(row: dict[str, Any]) -> dict[str, Any]:
+    accuracy, floor = row["accuracy"], row["floor"]
+    over, error, leak = row.get("points_over_floor"), row.get("standard_error"), row.get("leak")
+    return {
+        "name": str(row.get("name", "")),
+        "interface": str(row.get("interface", "")),
+        "over": over if _is_number(over) else accuracy["mean"] - floor["mean"],
+        "error": error if _is_number(error) else math.hypot(_error(accuracy), _error(floor)),
+        "leak": leak if _is_number(leak) else None,
+        "accuracy": accuracy["mean"],
+        "floor": floor["mean"],
+    }
+
+
+def _holding(row: dict[str, Any]) -> str:
+    """What the attacker of an older report holds."""
+    return "weights" if row.get("interface") == "weights" else "nothing"
+
+
+def _error(value: dict[str, Any]) -> float:
+    """The standard error of a mean over seeds."""
+    std, seeds = value.get("std"), value.get("seeds")
+    return float(std / math.sqrt(seeds)) if _is_number(std) and _is_number(seeds) and seeds > 0 else 0.0
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, dict) and _is_number(value.get("mean"))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _dicts(rows: Any) -> list[dict[str, Any]]:
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _is_soft_label(row: dict[str, Any]) -> bool:
     series = [row.get(name) for name in ("original", "closed", "open")]
     return all(isinstance(each, list) and each for each in series) and len({len(each or ()) for each in series}) == 1
 

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from api.dashboard import evidence
 from api.dashboard import queries as shown
 from api.dashboard.curves import curves
 from api.dashboard.rendering import back_to, page
 from api.dashboard.viewing import ActorDep, ViewerDep
 from api.deps import ReadSession, RuntimeDep, WriteSession
 from api.jobs import queries, schemas, service, streaming
-from api.jobs.report_page import report_html
+from api.jobs.report_page import report_page
 from api.paging import PagingDep
 from api.paging import page as page_of
 from sdb_service.tables import Job
@@ -36,7 +37,7 @@ def list_jobs(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, pagi
 
 
 @router.get("/{job_id}")
-def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, done: str = "") -> HTMLResponse:
+def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, done: str = "") -> HTMLResponse:
     # The place in the story first, then the state: what happens in between is told again by the stream, never missed.
     after = shown.last_event_id(session, job.id)
     session.refresh(job)
@@ -44,7 +45,10 @@ def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, done: str = "
     stages = curves(queries.metric_events(session, job.id))
     drawn = {"after": after, "stages": stages, "order": list(stages), "over": job.state in queries.OVER}
     names = shown.source_names(session, viewer.caller, [told])
-    return page("job.html", viewer, done=done, job=told, names=names, drawn=drawn)
+    report = evidence.read(job, runtime=runtime)
+    found = evidence.attacks(report) if report else None
+    charts = {"attacks": found} if found and found["groups"] else None
+    return page("job.html", viewer, done=done, job=told, names=names, drawn=drawn, charts=charts)
 
 
 @router.post("/{job_id}/cancel")
@@ -68,7 +72,7 @@ async def job_events(
 
 @router.get("/{job_id}/report")
 def show_report(job: JobDep, runtime: RuntimeDep) -> HTMLResponse:
-    return HTMLResponse(report_html(job, service.report_of(job, runtime=runtime)))
+    return report_page(job, runtime=runtime)
 
 
 @router.get("/{job_id}/report.json")

@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
 from api.jobs import queries, schemas, service, streaming
-from api.jobs.report_page import report_html
+from api.jobs.report_page import report_page
 from api.paging import Page, PagingDep, page
 from sdb_service.errors import Malformed
 from sdb_service.tables import Job
@@ -80,14 +80,14 @@ def job_metrics(job_id: str, caller: CallerDep, session: ReadSession) -> schemas
 @router.get("/{job_id}/report")
 @router.get("/{job_id}/report.json")
 def job_report(job_id: str, caller: CallerDep, session: ReadSession, runtime: RuntimeDep) -> dict[str, Any]:
-    """The evidence, in the published form `sdb-report/1`."""
+    """The evidence, in the published form `sdb-report/1`; `GET /v1/report-schema` has its JSON Schema."""
     return service.report_of(queries.get_job(session, caller, job_id), runtime=runtime)
 
 
 @router.get("/{job_id}/report.html", response_class=HTMLResponse)
 def job_report_page(job_id: str, caller: CallerDep, session: ReadSession, runtime: RuntimeDep) -> HTMLResponse:
-    job = queries.get_job(session, caller, job_id)
-    return HTMLResponse(report_html(job, service.report_of(job, runtime=runtime)))
+    """The same as one page with figures and without scripts, to be read, printed or sent on."""
+    return report_page(queries.get_job(session, caller, job_id), runtime=runtime)
 
 
 def _event_number(text: str | None) -> int:

@@ -27,6 +27,11 @@ class Job(Owned, Claimable, Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
+    @property
+    def report_page_key(self) -> str | None:
+        """Where the report's page lies: beside the report. Jobs of older versions have none there."""
+        return f"{self.report_key.rpartition('/')[0]}/report.html" if self.report_key else None
+
 
 class JobEvent(Base):
     """One line of a job's story; its id is the event stream's `Last-Event-ID`."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
+from sdb_core.report_page import report_page
 from sdb_service import clock, identity
 from sdb_service.runtime import Runtime
 from tests.browser.rows import add_box, add_dataset, add_job, add_license, add_metrics, add_model
@@ -116,6 +117,7 @@ def _finished_job(session: Session, house: House, model: str, dataset: str, runt
     add_metrics(session, job_id, steps=range(0, 400, 4))
     add_metrics(session, job_id, steps=range(0, 400, 4), stage="compare-sdb")
     runtime.storage.put_bytes("jobs/finished/1/report.json", orjson.dumps(report()))
+    runtime.storage.put_bytes("jobs/finished/1/report.html", report_page(report(), names={"job": job_id}).encode())
     return job_id
 
 

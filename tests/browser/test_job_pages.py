@@ -98,9 +98,40 @@ def test_a_strangers_job_is_not_found(page_of, site: Site) -> None:
     expect(page).to_have_title(re.compile("Not found"))
 
 
-def test_the_report_is_a_page_without_scripts(page_of, site: Site) -> None:
+def test_the_report_is_a_page_with_figures_that_stands_alone(page_of, site: Site) -> None:
     page = page_of("ada", f"/jobs/{site.house.finished}")
     page.get_by_role("link", name="Report").click()
     expect(page.get_by_role("heading", name="Evidence report")).to_be_visible()
-    assert page.locator("script").count() == 0
-    expect(page.locator("svg.bars rect")).to_have_count(6)
+    expect(page.locator("figure svg")).to_have_count(3)
+    expect(page.get_by_role("img", name="Without the key, a student ends 23.4")).to_be_visible()
+    width = page.locator("figure svg").first.evaluate("figure => figure.getBoundingClientRect().width")
+    assert width > 800
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_script_in_a_stored_page_does_not_run(page_of, site: Site, visits) -> None:
+    with site.runtime.database.transaction() as session:
+        house = site.house
+        job_id = rows.add_job(
+            session, house.ada, house.model, house.dataset, state="succeeded", report_key="jobs/hostile/1/report.json"
+        )
+    page = b"<!doctype html><title>kept</title><script>document.title = 'ran'</script><p id=a>read</p>"
+    site.runtime.storage.put_bytes("jobs/hostile/1/report.json", b"{}")
+    site.runtime.storage.put_bytes("jobs/hostile/1/report.html", page)
+    opened = page_of("ada", f"/jobs/{job_id}/report")
+    expect(opened.locator("#a")).to_have_text("read")
+    assert opened.title() == "kept"
+    assert any("Blocked script execution" in fault or "violates" in fault for fault in visits.faults)
+    visits.faults.clear()
+
+
+def test_attacks_are_drawn_beside_the_curves_the_strongest_first(page_of, site: Site) -> None:
+    page = page_of("ada", f"/jobs/{site.house.finished}")
+    chart = page.locator("#attacks .js-plotly-plot")
+    expect(chart.locator(".scatterlayer .point")).to_have_count(9)
+    expect(chart.locator(".errorbars .errorbar")).to_have_count(9)
+    expect(chart.locator(".yaxislayer-above .ytick text, .yaxislayer-below .ytick text").first).to_have_text(
+        "label-only"
+    )
+    expect(chart).to_contain_text("Answers alone: no key, no weights")
+    expect(chart).to_contain_text("+1.4 ± 0.8")

@@ -10,8 +10,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.dashboard import curves, evidence
-from api.jobs.report_page import report_html
-from sdb_service.tables import Job, JobEvent
+from sdb_service.tables import JobEvent
 from tests.browser import rows, seeds
 from tests.browser.conftest import Site
 
@@ -127,10 +126,50 @@ def test_long_curves_are_thinned_to_their_first_and_last_points() -> None:
     assert (line["steps"][0], line["steps"][-1]) == (0, 4999)
 
 
-def test_a_report_with_missing_and_odd_parts_is_still_a_page() -> None:
+def test_an_older_report_with_missing_and_odd_parts_is_still_a_page(visitor: TestClient, site: Site) -> None:
     odd = {"schema": "sdb-accuracy/1", "accuracy": {"original": {"mean": 98.0, "std": 0, "seeds": 1}, "closed": None}}
-    page = report_html(Job(id="job_x", box_id="box_x", policy="sdb"), odd)
+    with site.runtime.database.transaction() as session:
+        house = site.house
+        job_id = rows.add_job(
+            session, house.ada, house.model, house.dataset, state="succeeded", report_key="jobs/old/1/report.json"
+        )
+    site.runtime.storage.put_bytes("jobs/old/1/report.json", json.dumps(odd).encode())
+    page = visitor.get(f"/dashboard/jobs/{job_id}/report").text
     assert "98.0" in page
     assert "No attacks were run" in page
-    charts = evidence.charts({**odd, "soft_labels": [None, {"original": [1], "closed": [], "open": [1]}]}, ["a"])
-    assert charts == {"students": [], "soft_labels": []}
+    odd |= {"soft_labels": [None, {"original": [1], "closed": [], "open": [1]}], "attacks": [None, {"name": "x"}]}
+    drawn = evidence.charts(odd, ["a"])
+    assert drawn == {"students": [], "soft_labels": [], "attacks": {"limit": None, "groups": []}}
+
+
+def test_attacks_are_grouped_by_what_they_hold_and_older_rows_find_their_group() -> None:
+    def row(name: str, mean: float, **values: object) -> dict[str, object]:
+        accuracy, floor = {"mean": mean, "std": 0.3, "seeds": 9}, {"mean": 90.0, "std": 0.4, "seeds": 1}
+        return {"name": name, "interface": "labels", "accuracy": accuracy, "floor": floor, "leak": None} | values
+
+    found = evidence.attacks(
+        {
+            "attacks": [
+                row("low", 89.0),
+                row("high", 91.0),
+                row("opened", 95.0, interface="weights"),
+                row("half", 90.0, holds="part of the key", points_over_floor=0.25, standard_error=0.125),
+            ],
+            "verdicts": {"robustness": {"limit": 0.5}},
+        }
+    )
+    assert found["limit"] == 0.5
+    names = {group["heading"]: [row["name"] for row in group["rows"]] for group in found["groups"]}
+    assert list(names.values()) == [["high", "low"], ["half"], ["opened"]]
+    rows = {row["name"]: row for group in found["groups"] for row in group["rows"]}
+    assert (rows["high"]["over"], round(rows["high"]["error"], 3)) == (1.0, round((0.01 + 0.16) ** 0.5, 3))
+    assert (rows["half"]["over"], rows["half"]["error"]) == (0.25, 0.125)
+
+
+def test_the_report_is_served_where_no_script_may_run(visitor: TestClient, site: Site) -> None:
+    answer = visitor.get(f"/dashboard/jobs/{site.house.finished}/report")
+    assert answer.headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+    )
+    assert "<figure>" in answer.text
+    assert site.house.finished in answer.text

@@ -19,13 +19,14 @@ from sdb_core.keys import Key
 from sdb_core.nets import Architecture
 from sdb_core.observer import Observer
 from sdb_core.report import make_report
+from sdb_core.report_page import report_page
 from sdb_core.settings import EvaluationSettings, StudentSettings, WrapSettings
 from sdb_core.subject import Subject
 from sdb_core.training import History, Run
 from sdb_core.wrapping import wrap
 from worker.child.export import export
 from worker.child.opening import architecture_of, device_of, open_images, open_model
-from worker.protocol import ARTIFACTS, BOX_CHECKPOINT, BOX_ONNX, REPORT, STATE
+from worker.protocol import ARTIFACTS, BOX_CHECKPOINT, BOX_ONNX, REPORT, REPORT_PAGE, STATE
 
 _WRAP_STATE = "wrap.pt"
 _HISTORY = "history.json"
@@ -66,7 +67,7 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
         model_sha256=spec["model"]["sha256"],
         wrap_seconds=time.monotonic() - started,
     )
-    return _finish(subject, evaluation, run=run, outputs=outputs)
+    return _finish(subject, evaluation, run=run, outputs=outputs, names={"box": spec["box_id"], "job": spec["job_id"]})
 
 
 def _wrapped(
@@ -94,7 +95,9 @@ def _wrapped(
     return result.net, result.history
 
 
-def _finish(subject: Subject, evaluation: EvaluationSettings, *, run: Run, outputs: Path) -> dict[str, Any]:
+def _finish(
+    subject: Subject, evaluation: EvaluationSettings, *, run: Run, outputs: Path, names: dict[str, str]
+) -> dict[str, Any]:
     artifacts = outputs / ARTIFACTS
     save_weights(subject.box, artifacts / BOX_CHECKPOINT)
     exported = subject.architecture.build()
@@ -104,6 +107,7 @@ def _finish(subject: Subject, evaluation: EvaluationSettings, *, run: Run, outpu
         quiet = dataclasses.replace(run, stage="evaluate", state_path=None)
         report = make_report(subject, settings=evaluation, run=quiet, state_folder=outputs / STATE)
         write_atomically(artifacts / REPORT, json.dumps(report).encode())
+        write_atomically(artifacts / REPORT_PAGE, report_page(report, names=names).encode())
     return {"lam": subject.key.lam, "onnx_max_difference": difference}
 
 

@@ -14,10 +14,12 @@ from sdb_service.lifecycle import Claim
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Box, Dataset, Job, Model
-from worker.protocol import BOX_CHECKPOINT, BOX_ONNX, REPORT
+from worker.protocol import BOX_CHECKPOINT, BOX_ONNX, REPORT, REPORT_PAGE
+from worker.supervisor.pages import PageRefused, require_plain_page
 from worker.supervisor.workplace import Workplace
 
 _MOST_REPORT_BYTES = 32 * 2**20
+_MOST_PAGE_BYTES = 8 * 2**20
 _MOST_DIFFERENCE = 1e-2
 
 
@@ -38,7 +40,7 @@ def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, A
     prefix = f"jobs/{held.id}/{held.attempt}/artifacts"
     box = _box(job, model, dataset, result, checkpoint=checkpoint, onnx=onnx, prefix=prefix)
     if job.evaluate.get("level") != "none":
-        box.report_key = _store_report(runtime, place, prefix)
+        box.report_key = store_report(runtime, place, prefix)
     runtime.storage.put_file(box.checkpoint_key, checkpoint)
     runtime.storage.put_file(box.onnx_key, onnx)
     with runtime.database.transaction() as session:
@@ -78,11 +80,18 @@ def _box(
     )
 
 
-def _store_report(runtime: Runtime, place: Workplace, prefix: str) -> str:
+def store_report(runtime: Runtime, place: Workplace, prefix: str) -> str:
+    """Store the report and its page beside it; answer the report's key."""
     path = _plain_file(place.artifacts / REPORT, most=_MOST_REPORT_BYTES)
     report = json.loads(path.read_bytes())
     if not isinstance(report, dict) or report.get("schema") != "sdb-report/1":
         raise BadOutput("the report is not of the form sdb-report/1")
+    page = _plain_file(place.artifacts / REPORT_PAGE, most=_MOST_PAGE_BYTES).read_bytes()
+    try:
+        require_plain_page(page)
+    except PageRefused as error:
+        raise BadOutput(str(error)) from error
+    runtime.storage.put_bytes(f"{prefix}/{REPORT_PAGE}", page)
     key = f"{prefix}/{REPORT}"
     runtime.storage.put_bytes(key, json.dumps(report).encode())
     return key

@@ -43,6 +43,8 @@ def job_spec(
 ) -> dict[str, Any]:
     return {
         "task": "wrap",
+        "job_id": job.id,
+        "box_id": job.box_id,
         "model": model_spec(model, model_upload),
         "dataset": dataset_spec(dataset, dataset_upload),
         "policy": job.policy,
