@@ -10,8 +10,9 @@ import pickletools
 import struct
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from sdb_core.errors import CheckpointTooLarge, CheckpointUnreadable, CheckpointUnsafe
 
@@ -87,39 +88,51 @@ def _safetensors_entries(header: bytes) -> Iterator[tuple[str, list[int], int, i
 
 def check_zip(path: Path) -> None:
     """Raise a CheckpointError unless the file is a torch zip of stored, undamaged entries and a harmless pickle."""
+    with path.open("rb") as stream:
+        check_zip_stream(stream, size=path.stat().st_size)
+
+
+def check_zip_stream(stream: BinaryIO, *, size: int) -> None:
+    """The same of `size` opened bytes."""
+    with opened_zip(stream, cure=_SAVE_AGAIN) as archive:
+        sizes = check_entries(archive, size=size, cure=_SAVE_AGAIN)
+        pickles = [name for name in sizes if PurePosixPath(name).name == "data.pkl"]
+        if len(pickles) != 1:
+            raise CheckpointUnreadable(f"The file is no PyTorch state dict; {_SAVE_AGAIN}.")
+        _check_pickle(archive.read(pickles[0]), prefix=str(PurePosixPath(pickles[0]).parent), sizes=sizes)
+
+
+@contextmanager
+def opened_zip(stream: BinaryIO, *, cure: str) -> Iterator[zipfile.ZipFile]:
+    """The bytes as a zip file. Raises CheckpointUnreadable where they are none, or damaged wherever they are read."""
+    if stream.read(4) != b"PK\x03\x04":
+        raise CheckpointUnreadable(f"The file is no PyTorch checkpoint; {cure}.")
     try:
-        with path.open("rb") as stream:
-            if stream.read(4) != b"PK\x03\x04":
-                raise CheckpointUnreadable(f"The file is no PyTorch checkpoint; {_SAVE_AGAIN}.")
-        with zipfile.ZipFile(path) as archive:
-            sizes = _check_entries(archive.infolist(), file_size=path.stat().st_size)
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise CheckpointUnreadable(f"The entry {damaged} is damaged (its checksum differs); upload it again.")
-            pickles = [name for name in sizes if PurePosixPath(name).name == "data.pkl"]
-            if len(pickles) != 1:
-                raise CheckpointUnreadable(f"The file is no PyTorch state dict; {_SAVE_AGAIN}.")
-            _check_pickle(archive.read(pickles[0]), prefix=str(PurePosixPath(pickles[0]).parent), sizes=sizes)
+        with zipfile.ZipFile(stream) as archive:
+            yield archive
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise CheckpointUnreadable("The checkpoint is truncated or damaged; upload it again.") from error
 
 
-def _check_entries(entries: list[zipfile.ZipInfo], *, file_size: int) -> dict[str, int]:
+def check_entries(archive: zipfile.ZipFile, *, size: int, cure: str) -> dict[str, int]:
+    """The sizes of the entries of a file of `size` bytes: stored, whole, inside, and no more than the file holds."""
+    entries = archive.infolist()
     if len(entries) > MOST_ENTRIES:
         raise CheckpointTooLarge(f"The checkpoint has {len(entries):,} entries, at most {MOST_ENTRIES:,} are taken.")
     for entry in entries:
         where = PurePosixPath(entry.filename)
         if where.is_absolute() or ".." in where.parts or "\\" in entry.filename:
-            raise CheckpointUnsafe(f"The checkpoint holds an entry with an outside path; {_SAVE_AGAIN}.")
+            raise CheckpointUnsafe(f"The checkpoint holds an entry with an outside path; {cure}.")
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            raise CheckpointTooLarge(
-                f"The checkpoint holds compressed entries, which PyTorch never writes; {_SAVE_AGAIN}."
-            )
-    if sum(entry.file_size for entry in entries) > file_size:
-        raise CheckpointTooLarge(f"The checkpoint's entries claim more bytes than the file has; {_SAVE_AGAIN}.")
+            raise CheckpointTooLarge(f"The checkpoint holds compressed entries, which PyTorch never writes; {cure}.")
+    if sum(entry.file_size for entry in entries) > size:
+        raise CheckpointTooLarge(f"The checkpoint's entries claim more bytes than the file has; {cure}.")
     sizes = {entry.filename: entry.file_size for entry in entries}
     if len(sizes) != len(entries):
-        raise CheckpointUnsafe(f"The checkpoint holds two entries of one name; {_SAVE_AGAIN}.")
+        raise CheckpointUnsafe(f"The checkpoint holds two entries of one name; {cure}.")
+    damaged = archive.testzip()
+    if damaged is not None:
+        raise CheckpointUnreadable(f"The entry {damaged} is damaged (its checksum differs); upload it again.")
     return sizes
 
 

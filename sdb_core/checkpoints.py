@@ -25,8 +25,17 @@ from sdb_core.errors import (
     WeightsShapeMismatch,
 )
 from sdb_core.files import sha256_of, write_atomically
+from sdb_core.program_archive import read_weights
 
-__all__ = ["load_state", "load_weights", "read_state_dict", "save_state", "save_weights", "sha256_of"]
+__all__ = [
+    "load_state",
+    "load_weights",
+    "read_state_dict",
+    "require_plain",
+    "save_state",
+    "save_weights",
+    "sha256_of",
+]
 
 MOST_BYTES = 4 << 30
 _NESTED = ("state_dict", "model", "model_state_dict", "net")
@@ -35,8 +44,9 @@ _WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.
 
 
 def read_state_dict(path: Path, *, limit: int = MOST_BYTES) -> dict[str, Tensor]:
-    """Read the tensors of a `.safetensors`, `.pt`, `.pth` or `.tar` file on the CPU, as they are stored.
+    """Read the tensors of a `.safetensors`, `.pt`, `.pth`, `.tar` or `.pt2` file on the CPU, as they are stored.
 
+    Nothing in the file is run: of a `.pt2` program the weights alone are read.
     Takes a state dict at the top or under `state_dict`/`model`; strips a `module.` that all names share.
     Raises CheckpointUnreadable, CheckpointUnsafe or CheckpointTooLarge (over `limit` bytes, or over what it carries).
     """
@@ -47,8 +57,12 @@ def read_state_dict(path: Path, *, limit: int = MOST_BYTES) -> dict[str, Tensor]
         found: Any = _read_safetensors(path)
     elif path.suffix.lower() in (".pt", ".pth", ".tar"):
         found = _state_dict_in(_read_zip(path))
+    elif path.suffix.lower() == ".pt2":
+        found = read_weights(path)
     else:
-        raise CheckpointUnreadable(f"{path.name} is no .safetensors, .pt, .pth or .tar file; save it as one of these.")
+        raise CheckpointUnreadable(
+            f"{path.name} is no .safetensors, .pt, .pth, .tar or .pt2 file; save it as one of these."
+        )
     return _without_prefix(found)
 
 
@@ -85,6 +99,11 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
+def require_plain(content: bytes) -> None:
+    """Raise a CheckpointError unless these bytes of torch.save hold tensors and plain values alone."""
+    _loaded(io.BytesIO(content))
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     check_safetensors(path)
     try:
@@ -95,8 +114,12 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_zip(path: Path) -> Any:
     check_zip(path)
+    return _loaded(path)
+
+
+def _loaded(source: Path | io.BytesIO) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - the one reader
+        return torch.load(source, map_location="cpu", weights_only=True)  # noqa: TID251 - the one reader
     except UnpicklingError as error:
         raise CheckpointUnsafe(
             "The checkpoint holds more than tensors; save it again with torch.save(net.state_dict(), ...)."

@@ -1,7 +1,9 @@
 """From a name to a network."""
 
+import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -9,20 +11,26 @@ from sdb_core.errors import ArchitectureRefused
 from sdb_core.nets import timm_nets, torchvision_nets
 from sdb_core.nets.naming import unknown
 from sdb_core.nets.ours import OURS
+from sdb_core.nets.program import Program
 
+PROGRAM = "program"
 _SMALLEST = 8
 _LARGEST = 1024
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's name and the sizes it is built for; inputs are [B, channels, height, width], logits [B, K]."""
+    """A network's name and the sizes it is built for; inputs are [B, channels, height, width], logits [B, K].
+
+    The name `program` stands for the network in `source`, which came as a file.
+    """
 
     name: str
     num_classes: int
     channels: int
     height: int
     width: int
+    source: Program | None = field(default=None, compare=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -31,6 +39,8 @@ class Architecture:
 
     def build(self) -> nn.Module:
         """A new network with random weights from torch's global generator."""
+        if self.name == PROGRAM and self.source is not None:
+            return self.source.build(num_classes=self.num_classes, shape=self.shape)
         return build(
             self.name,
             num_classes=self.num_classes,
@@ -41,7 +51,12 @@ class Architecture:
 
     def named(self, name: str) -> "Architecture":
         """Another network for the same task."""
-        return Architecture(name, self.num_classes, self.channels, self.height, self.width)
+        return dataclasses.replace(self, name=name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name and sizes as plain values, and which file a program came as."""
+        facts = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "source"}
+        return facts | ({"sha256": self.source.sha256} if self.name == PROGRAM and self.source is not None else {})
 
 
 def names() -> list[str]:
@@ -57,6 +72,8 @@ def build(architecture: str, *, num_classes: int, channels: int, height: int, wi
     ArchitectureUnavailable where its package is not installed.
     """
     _check_sizes(num_classes=num_classes, channels=channels, height=height, width=width)
+    if architecture == PROGRAM:
+        raise ArchitectureRefused("A program is built from its .pt2 file; name the file, or choose a named network.")
     if architecture in OURS:
         return OURS[architecture](num_classes, channels=channels)
     shape = (channels, height, width)
