@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,9 +20,7 @@ class Settings:
         known = {item.name: item for item in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}."
-                raise InvalidSettings(f"There is no setting {name!r}; {hint}")
+                raise InvalidSettings(f"There is no setting {name!r}; {near(name, known)}")
         return cls(**{name: cls.restored(name, value) for name, value in values.items()})
 
     @classmethod
@@ -36,6 +34,13 @@ class Settings:
             item.name: value.to_dict() if isinstance(value := getattr(self, item.name), Settings) else _plain(value)
             for item in dataclasses.fields(self)
         }
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """The cure for a name that does not exist: the nearest one, or all that do."""
+    names = sorted(known)
+    found = difflib.get_close_matches(str(name), names, n=1)
+    return f"did you mean {found[0]!r}?" if found else f"known are {', '.join(names)}."
 
 
 def _plain(value: Any) -> Any:

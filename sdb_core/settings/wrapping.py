@@ -6,6 +6,7 @@ from typing import Any
 
 from sdb_core.errors import InvalidSettings
 from sdb_core.settings.base import number, one_of
+from sdb_core.settings.presets import over_preset
 from sdb_core.settings.training import TrainingSettings
 
 POLICIES = ("sdb-hardened", "sdb", "nasty", "ke", "nasty-ke", "normal")
@@ -77,13 +78,13 @@ class WrapSettings(TrainingSettings):
     def for_policy(policy: str, values: Mapping[str, Any] | None = None) -> "WrapSettings":
         """The policy's defaults with `values` over them. Raises InvalidSettings for an unknown policy or value.
 
-        Who names `epochs` and no `min_steps` gets these epochs alone.
+        Who names `epochs` and no `min_steps` gets these epochs alone. A `preset` among the values stands under them.
         """
         check_policy(policy)
         given = dict(values or {})
         if "epochs" in given:
             given.setdefault("min_steps", 0)
-        return WrapSettings.from_dict({**_POLICY_DEFAULTS[policy], **given})
+        return WrapSettings.from_dict({**_POLICY_DEFAULTS[policy], **over_preset(given, "wrap", of=policy)})
 
 
 def check_policy(policy: str) -> None:
