@@ -1,4 +1,4 @@
-"""The method alone, with no service: `python -m sdb_core train | wrap | distill | evaluate | attack`."""
+"""The method alone, with no service: `python -m sdb_core train | wrap | distill | evaluate | attack | report`."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from sdb_core.commands import judging, making
+from sdb_core.commands import judging, making, reporting
 from sdb_core.errors import CoreError
 
 
@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     making.add_to(commands)
     judging.add_to(commands)
+    reporting.add_to(commands)
     return parser
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sdb_core.__main__ import main
 from sdb_core.errors import ReportUnreadable
 from sdb_core.evidence import read_report
 from sdb_core.report_page import limits, report_page
@@ -182,3 +183,36 @@ print(report_page(json.load(open({str(OLD)!r}))))
     assert "matplotlib was not installed" in told
     assert "<svg" not in told
     assert json.loads(OLD.read_text())["verdicts"]["fidelity"]["why"] in told
+
+
+def test_the_command_writes_the_page_and_its_figures(tmp_path, capsys):
+    written = tmp_path / "report.json"
+    written.write_text(json.dumps(full_report()))
+    assert main(["report", str(written), "--figures", str(tmp_path / "figures"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["page"] == str(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text() == report_page(full_report())
+    names = ("attacks", "loss-curves", "soft-labels", "students")
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(
+        f"{name}{ending}" for name in names for ending in (".png", ".svg")
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code"),
+    [
+        ("{", [], "report_unreadable"),
+        ("[]", [], "report_unreadable"),
+        (None, [], "report_unreadable"),
+        (json.dumps(old_report()), ["--out", "absent/page.html"], "invalid_settings"),
+    ],
+)
+def test_the_command_refuses_with_code_and_cure_and_writes_nothing(
+    tmp_path, capsys, monkeypatch, content, options, code
+):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    assert main(["report", "report.json", *options, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == code
+    assert list(tmp_path.glob("**/*.html")) == []
