@@ -26,9 +26,7 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     name: Annotated[str | None, typer.Option("--name", help="Name of model and box.", show_default=False)] = None,
     class_names: Annotated[str | None, typer.Option("--class-names", help="Separated by commas.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the policy: NAME=VALUE.")] = None,
-    evaluate: Annotated[
-        str, typer.Option("--evaluate", help="none (no report), quick, standard or full.")
-    ] = "standard",
+    evaluate: Annotated[str, typer.Option("--evaluate", help="none, quick, standard or full.")] = "standard",
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Students per row; 3, or 5 for full.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     url: Url = LOCAL,
