@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from sdb_core.checkpoints import save_weights, sha256_of
-from sdb_core.commands.options import Answer, add_command, loaded, run_of, task, values
+from sdb_core.commands.options import Answer, add_command, add_preset, loaded, run_of, settings_of, task
 from sdb_core.distillation import distill, fit, new_student
 from sdb_core.evaluation import accuracy
 from sdb_core.files import write_atomically
 from sdb_core.keys import Key
 from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
-from sdb_core.settings import POLICIES, StudentSettings, TrainingSettings, WrapSettings
+from sdb_core.settings import POLICIES, StudentSettings, TrainingSettings, WrapSettings, over_preset
 from sdb_core.wrapping import wrap
 
 
@@ -35,12 +35,14 @@ def add_to(commands: Any) -> None:
     teaching.add_argument("--student", default="sdb:cnn-small")
     teaching.add_argument("--key", type=Path)
     teaching.add_argument("--out", type=Path)
+    for command in (training, wrapping, teaching):
+        add_preset(command)
 
 
 def _train(given: argparse.Namespace) -> Answer:
     splits, normalisation, architecture = task(given)
     net = new_student(architecture, seed=given.seed, device=torch.device(given.device))
-    settings = TrainingSettings.from_dict(values(given.set))
+    settings = TrainingSettings.from_dict(over_preset(settings_of(given), "original"))
     fit(net, splits.train, normalisation=normalisation, settings=settings, run=run_of(given, "train"))
     save_weights(net, given.out)
     return {
@@ -54,7 +56,7 @@ def _train(given: argparse.Namespace) -> Answer:
 def _wrap(given: argparse.Namespace) -> Answer:
     splits, normalisation, architecture = task(given)
     original = loaded(given.model, architecture, device=given.device)
-    settings = WrapSettings.for_policy(given.policy, values(given.set))
+    settings = WrapSettings.for_policy(given.policy, settings_of(given))
     generator = torch.Generator().manual_seed(given.key_seed if given.key_seed is not None else _fresh_seed())
     key = Key.random(
         architecture.shape, mean=normalisation.mean, std=normalisation.std, lam=settings.lam, generator=generator
@@ -88,7 +90,7 @@ def _distill(given: argparse.Namespace) -> Answer:
     splits, normalisation, architecture = task(given, key=key)
     teacher = loaded(given.teacher, architecture, device=given.device)
     student = new_student(architecture.named(given.student), seed=given.seed, device=torch.device(given.device))
-    settings = StudentSettings.from_dict(values(given.set))
+    settings = StudentSettings.from_dict(over_preset(settings_of(given), "student", of=given.student))
     run = run_of(given, "distill")
     distill(student, teacher, splits.train, normalisation=normalisation, settings=settings, run=run, key=key)
     if given.out:

@@ -16,6 +16,7 @@ from sdb_core.errors import InvalidSettings
 from sdb_core.keys import Key
 from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
+from sdb_core.settings import PRESETS
 from sdb_core.training import Run
 
 Answer = dict[str, Any]
@@ -41,13 +42,33 @@ def add_command(commands: Any, name: str, function: Command, text: str) -> argpa
 def task(given: argparse.Namespace, *, key: Key | None = None) -> tuple[Splits, Normalisation, Architecture]:
     """The data, their scale (the key's, where there is one) and the architecture for them."""
     splits = open_dataset(given.data)
-    normalisation = Normalisation.measured(splits.train.images)
+    normalisation = _usual_scale(given, splits)
     if key is not None:
         normalisation = Normalisation(key.mean, key.std)
     elif given.mean or given.std:
         normalisation = Normalisation.of(given.mean or normalisation.mean, given.std or normalisation.std)
     classes = len(splits.train.class_names)
     return splits, normalisation, Architecture(given.architecture, classes, *splits.shape)
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """The option `--preset`, which stands under `--set`."""
+    text = "a whole recipe under your own settings; those of the papers bring their data's mean and std"
+    parser.add_argument("--preset", choices=sorted(PRESETS), help=text)
+
+
+def settings_of(given: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were named, the preset among them."""
+    return ({"preset": given.preset} if given.preset else {}) | values(given.set)
+
+
+def _usual_scale(given: argparse.Namespace, splits: Splits) -> Normalisation:
+    """That of the preset's data where these have as many channels, else measured."""
+    named = getattr(given, "preset", None)
+    data = PRESETS[named].data if named else None
+    if data is not None and len(data.mean) == splits.shape[0]:
+        return Normalisation(data.mean, data.std)
+    return Normalisation.measured(splits.train.images)
 
 
 def loaded(path: Path, architecture: Architecture, *, device: str) -> nn.Module:

@@ -8,6 +8,7 @@ import pytest
 
 from sdb_core.__main__ import main
 from sdb_core.keys import Key
+from tests.core.datasets.making import cifar10_binary, tarred
 
 
 def answer(capsys, *arguments: str) -> dict:
@@ -42,11 +43,25 @@ def test_a_key_is_fresh_at_every_wrap_unless_a_seed_is_given(tmp_path, capsys):
     assert digests[2] == digests[3]
 
 
+def test_a_preset_stands_under_the_settings_and_brings_the_scale_of_its_data(tmp_path, capsys):
+    data, model, box = tarred(tmp_path / "a.tar.gz", cifar10_binary()), tmp_path / "model.safetensors", tmp_path / "box"
+    paper = ("--data", str(data), "--preset", "paper-cifar10", "--set", "epochs=0")
+    trained = answer(capsys, "train", "--out", str(model), *paper)
+    assert (trained["input"]["mean"], trained["input"]["std"]) == ([0.4914, 0.4822, 0.4465], [0.247, 0.243, 0.261])
+    answer(capsys, "wrap", "--model", str(model), "--out", str(box), "--policy", "sdb", *paper)
+    config = json.loads((box / "history.json").read_text())["config"]
+    assert (config["epochs"], config["lam"], config["weight_decay"]) == (0, 0.5, 5e-4)
+    assert Key.load(box / "key.safetensors").lam == 0.5
+    student = ("distill", "--teacher", str(model), "--student", "sdb:cnn-mini")
+    assert answer(capsys, *student, *paper)["accuracy"] >= 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (("wrap", "--model", "absent.safetensors", "--out", "box"), "checkpoint_unreadable"),
         (("train", "--out", "m.safetensors", "--set", "epochz=1"), "invalid_settings"),
+        (("train", "--out", "m.safetensors", "--set", "preset=quik"), "invalid_settings"),
         (("train", "--out", "m.safetensors", "--data", "absent.zip"), "dataset_unreadable"),
         (("train", "--out", "m.safetensors", "--architecture", "sdb:nn"), "unknown_architecture"),
     ],

@@ -20,7 +20,7 @@ from sdb_core.nets import Architecture
 from sdb_core.observer import Observer
 from sdb_core.report import make_report
 from sdb_core.report_page import report_page
-from sdb_core.settings import EvaluationSettings, StudentSettings, WrapSettings
+from sdb_core.settings import EvaluationSettings, WrapSettings, over_preset
 from sdb_core.subject import Subject
 from sdb_core.training import History, Run
 from sdb_core.wrapping import wrap
@@ -38,11 +38,11 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
     Raises every error of the method (`sdb_core.errors`), each with its code and cure.
     """
     settings = _wrap_settings(spec)
-    evaluation = _evaluation_settings(spec)
-    architecture = architecture_of(spec["model"])
+    evaluation = evaluation_settings(spec)
+    architecture = architecture_of(spec, inputs)
     splits = open_images(spec["dataset"], inputs)
     splits.check_fits(architecture)
-    original = open_model(spec["model"], inputs)
+    original = open_model(spec["model"], inputs, architecture)
     key = _key(kappa, architecture, spec["model"]["input"], lam=settings.lam)
     shutil.copytree(inputs / STATE, outputs / STATE, dirs_exist_ok=True)
     run = Run(
@@ -116,11 +116,14 @@ def _wrap_settings(spec: dict[str, Any]) -> WrapSettings:
     return WrapSettings.for_policy(spec["policy"], {**checkpointing, **spec["config"]})
 
 
-def _evaluation_settings(spec: dict[str, Any]) -> EvaluationSettings:
+def evaluation_settings(spec: dict[str, Any]) -> EvaluationSettings:
+    """What was asked for, over the preset of the wrap where one was named."""
+    preset = {name: value for name, value in spec["config"].items() if name == "preset"}
     asked = {name: value for name, value in spec["evaluate"].items() if value is not None}
-    epochs = asked.pop("epochs", None)
-    students = StudentSettings() if epochs is None else StudentSettings(epochs=epochs)
-    return EvaluationSettings.from_dict({**asked, "student_settings": students.to_dict()})
+    epochs = {"epochs": asked.pop("epochs")} if "epochs" in asked else {}
+    asked = over_preset({**preset, **asked}, "evaluation")
+    students = over_preset({**preset, **epochs}, "student", of=asked.get("student", ""))
+    return EvaluationSettings.from_dict({**asked, "student_settings": students})
 
 
 def _key(kappa: bytes, architecture: Architecture, shape: dict[str, Any], *, lam: float) -> Key:
