@@ -55,7 +55,7 @@ def _is_npz(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False  # the reader of archives says what is wrong
     return bool(names) and all(name.endswith(".npy") for name in names)
 

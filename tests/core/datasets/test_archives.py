@@ -5,7 +5,6 @@ import io
 import stat
 import tarfile
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -133,6 +132,14 @@ def test_an_extended_header_of_nonsense_is_refused(tmp_path, record):
     assert code_of(tmp_path / "a.tar") == "dataset_unreadable"
 
 
+def test_a_zip_of_a_later_version_is_refused(tmp_path):
+    path = zipped(tmp_path / "a.zip", folder())
+    content = path.read_bytes().replace(b"PK\x01\x02\x14\x03\x14\x00", b"PK\x01\x02\x14\x03\x99\x00")
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    assert code_of(path) == "dataset_unreadable"
+
+
 def test_nothing_is_written_anywhere(tmp_path, monkeypatch):
     path = tarred(tmp_path / "a.tar.gz", folder())
     before = sorted(tmp_path.rglob("*"))
@@ -145,5 +152,5 @@ def test_an_encrypted_zip_is_refused(tmp_path):
     path = zipped(tmp_path / "a.zip", folder())
     content = path.read_bytes().replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01\x00")
     assert content != path.read_bytes()
-    Path(path).write_bytes(content)
+    path.write_bytes(content)
     assert code_of(path) == "dataset_unreadable"
