@@ -1,0 +1,134 @@
+"""The result file: every table's numbers with all that they depend on."""
+
+import platform
+import statistics
+from typing import Any
+
+import torch
+
+from bench.paper_tables.cells import FIRST, SECOND, Cell, Row, Table
+from bench.paper_tables.ledger import COLLAPSED, DIVERGED, Record
+from bench.paper_tables.paper import DIFFERENCES_TO_SCRATCH
+from bench.paper_tables.workshop import Workshop
+
+SCHEMA = "paper-tables/1"
+
+
+def gathered(
+    tables: list[Table], workshop: Workshop, *, seeds: int, chosen: set[int], about: dict[str, Any]
+) -> dict[str, Any]:
+    """All six tables as far as they are measured; `missing` counts the numbers that the chosen ones lack."""
+    told = [_table(table, workshop, seeds=seeds) for table in tables]
+    used = _used(tables, workshop, seeds=seeds)
+    return {
+        "schema": SCHEMA,
+        "scale": workshop.scale.name,
+        "words": workshop.scale.words,
+        "differs": list(workshop.scale.differs),
+        "epochs_share": workshop.scale.share,
+        "seeds": seeds,
+        "chosen": sorted(chosen),
+        "missing": {str(table["number"]): table["missing"] for table in told if table["number"] in chosen},
+        **about,
+        "devices": sorted({one.device for one in used}),
+        "code_versions": sorted({one.code for one in used}),
+        "trainings": len(used),
+        "training_seconds": round(sum(record.seconds for record in used), 1),
+        "processor_seconds": round(sum(record.processor_seconds for record in used), 1),
+        "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+        "data": {role: one.summary for role, one in workshop.data.items()},
+        "config": _config(workshop),
+        "tables": told,
+    }
+
+
+def _config(workshop: Workshop) -> dict[str, Any]:
+    """The settings of originals and students; those of the boxes stand in the rows."""
+    scale = workshop.scale
+    nets = {FIRST: scale.nets.students, SECOND: scale.nets.second_students}
+    return {
+        role: {
+            "original": scale.training(role).to_dict(),
+            "students": {net: scale.teaching(net, role).to_dict() for net in nets[role]},
+        }
+        for role in workshop.data
+    }
+
+
+def _table(table: Table, workshop: Workshop, *, seeds: int) -> dict[str, Any]:
+    there = table.data in workshop.data
+    rows = [_row(table, row, workshop, seeds=seeds) for row in table.rows] if there else []
+    wanted = sum(len(row.cells) for row in table.rows) * seeds
+    found = sum(cell["seeds"] + cell["diverged"] for row in rows for cell in row["cells"].values())
+    return {
+        "number": table.number,
+        "title": table.title,
+        "about": table.about,
+        "data": table.data,
+        "columns": list(table.columns),
+        "rows": rows,
+        "missing": wanted - found,
+    }
+
+
+def _row(table: Table, row: Row, workshop: Workshop, *, seeds: int) -> dict[str, Any]:
+    cells = {}
+    for column, cell in row.cells.items():
+        found = _cell(cell, workshop, seeds=seeds)
+        paper = DIFFERENCES_TO_SCRATCH.get((table.number, row.label, column))
+        cells[column] = found | ({"paper_over_scratch": paper} if paper is not None else {})
+    recipes = {cell.recipe.policy: _settings(cell, workshop) for cell in row.cells.values() if cell.teacher}
+    return {"label": row.label, "settings": recipes, "cells": cells}
+
+
+def _settings(cell: Cell, workshop: Workshop) -> dict[str, Any]:
+    return {} if cell.recipe.policy == "normal" else workshop.scale.wrapping(cell.recipe, cell.data).to_dict()
+
+
+def _cell(cell: Cell, workshop: Workshop, *, seeds: int) -> dict[str, Any]:
+    records = [_record(cell, workshop, seed) for seed in range(seeds)]
+    values = [record.value for record in records if record is not None and record.value is not None]
+    found: dict[str, Any] = {**spread(values), "values": values}
+    found["collapsed"] = sum(record is not None and record.outcome == COLLAPSED for record in records)
+    found["diverged"] = sum(record is not None and record.outcome == DIVERGED for record in records)
+    if cell.student and cell.teacher:
+        found["over_scratch"] = spread(_differences(cell, workshop, records))
+    return found
+
+
+def _differences(cell: Cell, workshop: Workshop, records: list[Record | None]) -> list[float]:
+    """Points over the student without a teacher, seed by seed."""
+    found = []
+    for seed, record in enumerate(records):
+        scratch = _record(cell.scratch, workshop, seed)
+        if record and scratch and record.value is not None and scratch.value is not None:
+            found.append(record.value - scratch.value)
+    return found
+
+
+def spread(values: list[float]) -> dict[str, Any]:
+    """Mean, sample deviation and how many."""
+    if not values:
+        return {"mean": None, "std": None, "seeds": 0}
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return {
+        "mean": round(statistics.mean(values), 3),
+        "std": None if deviation is None else round(deviation, 3),
+        "seeds": len(values),
+    }
+
+
+def _record(cell: Cell, workshop: Workshop, seed: int) -> Record | None:
+    return workshop.trainer.ledger.records.get(workshop.digests.value(cell, seed))
+
+
+def _used(tables: list[Table], workshop: Workshop, *, seeds: int) -> list[Record]:
+    """The trainings that the tables' numbers come from."""
+    cells = [cell for table in tables if table.data in workshop.data for cell in table.cells()]
+    digests = {
+        training.digest
+        for cell in cells
+        for seed in range(seeds)
+        for training in workshop.digests.trainings(cell, seed)
+    }
+    return [record for digest, record in workshop.trainer.ledger.records.items() if digest in digests]
