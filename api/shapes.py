@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
-ARCHITECTURE = r"^(sdb|torchvision|timm):[A-Za-z0-9_-]+$"
+ARCHITECTURE = r"^((sdb|torchvision|timm):[A-Za-z0-9_-]+|program)$"
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")

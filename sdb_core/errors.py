@@ -1,7 +1,7 @@
 """What can go wrong in the method, one class per stable code.
 
 CoreError
-|-- UnknownArchitecture, ArchitectureRefused, ArchitectureUnavailable
+|-- UnknownArchitecture, ArchitectureRefused, ArchitectureUnavailable, ProgramUntrusted
 |-- CheckpointError: unreadable, unsafe, too large
 |-- WeightsError: missing, unexpected, shape, classes, dtype, not finite
 |-- DatasetError: unreadable, one class, image, mixed shapes, labels, too small, mismatch
@@ -37,6 +37,12 @@ class ArchitectureUnavailable(CoreError):
     """The network belongs to an extra package that is not installed here."""
 
     code = "architecture_unavailable"
+
+
+class ProgramUntrusted(CoreError):
+    """Opening a program may run code of its maker, and nothing here stands in its way."""
+
+    code = "program_untrusted"
 
 
 class CheckpointError(CoreError):

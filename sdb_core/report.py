@@ -164,7 +164,7 @@ def _provenance(subject: Subject, settings: EvaluationSettings, *, run: Run, sec
     return {
         "config": {"wrap": subject.settings.to_dict(), "evaluation": settings.to_dict()},
         "seeds": {"wrap": subject.seed, "evaluation": run.seed, "students": settings.seeds},
-        "architecture": dataclasses.asdict(subject.architecture),
+        "architecture": subject.architecture.to_dict(),
         "model_sha256": subject.model_sha256,
         "dataset_sha256": subject.splits.digest(),
         "code_version": code_version(__version__),

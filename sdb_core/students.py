@@ -94,7 +94,8 @@ class Classroom:
         """What must agree for a kept score to be this kind's."""
         scale = self.subject.normalisation
         facts: list[Any] = [__version__, name, dataclasses.asdict(group), self.settings(group).to_dict()]
-        facts += [self._data_digest, scale.mean, scale.std, *digests]
+        facts += [self.subject.architecture.named(group.student).to_dict(), self._data_digest]
+        facts += [scale.mean, scale.std, *digests]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     @cached_property

@@ -31,7 +31,9 @@ class Input(Body):
 class NewModel(Body):
     name: Name
     upload_id: str
-    architecture: Architecture = Field(description="sdb:NAME, torchvision:NAME or timm:NAME, such as sdb:resnet18.")
+    architecture: Architecture = Field(
+        description="sdb:NAME, torchvision:NAME or timm:NAME, such as sdb:resnet18; or program, for a .pt2 file."
+    )
     num_classes: int = Field(ge=2, le=100_000)
     input: Input
     class_names: list[str] | None = None

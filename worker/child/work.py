@@ -20,8 +20,8 @@ def check_model(spec: dict[str, Any], inputs: Path, outputs: Path, _kappa: bytes
     """Open the checkpoint and prove that it exports, before any accelerator time is spent on it."""
     _use_threads(spec)
     model = spec["model"]
-    net = open_model(model, inputs)
-    architecture = architecture_of(model)
+    architecture = architecture_of(spec, inputs)
+    net = open_model(model, inputs, architecture)
     difference = export(net, architecture, outputs / "tmp" / "check.onnx")
     return {"parameters": parameter_count(net), "sha256": model["sha256"], "onnx_max_difference": difference}
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from sdb_service.settings import Settings
 from sdb_service.tables import Dataset, Job, Model, Upload
+from worker.supervisor import sandbox
 
 
 def model_spec(model: Model, upload: Upload) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def limits_spec(settings: Settings) -> dict[str, Any]:
         "file_bytes": 4 * settings.max_upload_bytes,
         "threads": settings.child_threads,
         "device": settings.device,
+        "sandboxed": sandbox.sandboxed(settings),
     }
 
 
