@@ -1,6 +1,7 @@
 """The four design goals of the paper, each judged by one number and in plain words."""
 
 import math
+import re
 from typing import Any
 
 Value = dict[str, Any]
@@ -11,7 +12,8 @@ UNIQUENESS_LIMIT = 1.0
 ROBUSTNESS_LIMIT = 1.0
 _SMALLEST_GAIN = 1.0
 _MOST_SHORT = 1.0
-_USEFUL_SHARE = 0.5
+_WRONG_KEY = re.compile(r"random-key-\d+|(zero|mean|white)-key")
+USEFUL_SHARE = 0.5
 
 
 def summary_of(scores: list[float]) -> Value:
@@ -69,14 +71,14 @@ def effectiveness(students: dict[str, Value]) -> dict[str, Any]:
 
 
 def uniqueness(students: dict[str, Value], attacks: list[Row]) -> dict[str, Any]:
-    """Is the right key worth more than a wrong one?"""
-    wrong = {row["name"]: row["accuracy"]["mean"] for row in attacks if row["name"].startswith("random-key")}
+    """Is the right key worth more than a wrong one, be it random or a plain image?"""
+    wrong = {row["name"]: row["accuracy"]["mean"] for row in attacks if _WRONG_KEY.fullmatch(row["name"])}
     if not wrong:
-        return _not_measured("No student with a random key was taught.", limit=UNIQUENESS_LIMIT)
+        return _not_measured("No student with a wrong key was taught.", limit=UNIQUENESS_LIMIT)
     best = max(wrong, key=lambda name: wrong[name])
     ahead = students["open"]["mean"] - wrong[best]
     why = (
-        f"The best of {len(wrong)} students with a wrong random key reaches {wrong[best]:.1f}%, the one with the right "
+        f"The best of {len(wrong)} students with a wrong key, {best}, reaches {wrong[best]:.1f}%, the one with the right "
         f"key {students['open']['mean']:.1f}%: {_points(ahead)} ahead, at least {UNIQUENESS_LIMIT:g} wanted. "
         "Whoever holds the box's weights can compute a working key; only hosted licenses withhold them."
     )
@@ -91,7 +93,7 @@ def robustness(attacks: list[Row], *, box: Value) -> dict[str, Any]:
     """
     strangers = [row for row in attacks if row.get("holds", "nothing") == "nothing"]
     inside = [row for row in attacks if row not in strangers]
-    useful = [row for row in strangers if row["accuracy"]["mean"] >= _USEFUL_SHARE * box["mean"]]
+    useful = [row for row in strangers if row["accuracy"]["mean"] >= USEFUL_SHARE * box["mean"]]
     outside, left_out = (useful, [row for row in strangers if row not in useful]) if useful else (strangers, [])
     if not outside:
         return _not_measured("No attack without weights and key was run.", limit=ROBUSTNESS_LIMIT)

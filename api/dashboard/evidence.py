@@ -18,6 +18,7 @@ STUDENT_NAMES = {
     "closed": "distilled from box, no key",
     "open": "distilled from box, with key",
 }
+_LEAST_USEFUL_SHARE = 0.5  # of the box's accuracy: students under it stole nothing, and no verdict counts them
 ATTACKER_HOLDS = {
     "nothing": "Answers alone: no key, no weights",
     "part of the key": "Answers and a part of the key",
@@ -52,9 +53,10 @@ def charts(report: dict[str, Any], class_names: list[Any] | None) -> dict[str, A
 def attacks(report: dict[str, Any]) -> dict[str, Any]:
     """Points over the floor for each attack: groups by what the attacker holds, the strongest first in each."""
     groups: dict[str, list[dict[str, Any]]] = {holding: [] for holding in ATTACKER_HOLDS}
+    least = _LEAST_USEFUL_SHARE * _closed(report)
     for row in _dicts(report.get("attacks")):
         if _is_value(row.get("accuracy")) and _is_value(row.get("floor")):
-            groups.setdefault(str(row.get("holds") or _holding(row)), []).append(_attack(row))
+            groups.setdefault(str(row.get("holds") or _holding(row)), []).append(_attack(row, least=least))
     verdicts = report.get("verdicts")
     verdict = verdicts.get("robustness") if isinstance(verdicts, dict) else None
     limit = verdict.get("limit") if isinstance(verdict, dict) else None
@@ -68,7 +70,14 @@ def attacks(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _attack(row: dict[str, Any]) -> dict[str, Any]:
+def _closed(report: dict[str, Any]) -> float:
+    """How often the box is right, in percent."""
+    accuracy = report.get("accuracy")
+    closed = accuracy.get("closed") if isinstance(accuracy, dict) else None
+    return float(closed["mean"]) if _is_value(closed) else 0.0
+
+
+def _attack(row: dict[str, Any], *, least: float) -> dict[str, Any]:
     accuracy, floor = row["accuracy"], row["floor"]
     over, error, leak = row.get("points_over_floor"), row.get("standard_error"), row.get("leak")
     return {
@@ -79,6 +88,7 @@ def _attack(row: dict[str, Any]) -> dict[str, Any]:
         "leak": leak if _is_number(leak) else None,
         "accuracy": accuracy["mean"],
         "floor": floor["mean"],
+        "useful": accuracy["mean"] >= least,
     }
 
 
@@ -93,7 +103,7 @@ def _error(value: dict[str, Any]) -> float:
     return float(std / math.sqrt(seeds)) if _is_number(std) and _is_number(seeds) and seeds > 0 else 0.0
 
 
-def _is_value(value: Any) -> bool:
+def _is_value(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and _is_number(value.get("mean"))
 
 

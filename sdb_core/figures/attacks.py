@@ -1,6 +1,7 @@
 """How far each attack gets over the floor, by what the attacker holds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -16,8 +17,9 @@ _FARTHEST = 10.0  # points under the floor that are drawn; what lies lower is an
 _CAPTION = (
     "Points that a thief's student reaches over its floor: what right predictions give away in any case at the same "
     "budget. Whiskers: one standard error of the difference. Orange diamonds rise over the allowed band. An arrow lies "
-    "farther to the left, its number at the right. Leak: 0 is the floor, 1 is what the unprotected original would "
-    "teach; a dash where that is less than a point apart."
+    "farther to the left, its number at the right. Hollow: right less than half as often as the box, which is nothing "
+    "of use and not judged. Leak: 0 is the floor, 1 is what the unprotected original would teach; a dash where that "
+    "is less than a point apart."
 )
 
 
@@ -73,10 +75,11 @@ def _draw_lines(axes: Axes, lines: list[_Line], *, limit: float) -> None:
 
 
 def _draw_attack(axes: Axes, place: int, attack: Attack, *, limit: float, lowest: float) -> None:
-    over_limit = attack.over > limit
-    colour = CLOSED if over_limit else OPEN
+    over_limit = attack.over > limit and attack.useful
+    colour = CLOSED if over_limit else OPEN if attack.useful else SOFT
+    filling: dict[str, Any] = {"markerfacecolor": colour if attack.useful else "white"}
     if attack.over < lowest:
-        axes.plot(lowest, place, marker="<", color=colour, markersize=6, linestyle="none", clip_on=False)
+        axes.plot(lowest, place, marker="<", color=colour, markersize=6, linestyle="none", clip_on=False, **filling)
         return
     axes.errorbar(
         attack.over,
@@ -88,6 +91,7 @@ def _draw_attack(axes: Axes, place: int, attack: Attack, *, limit: float, lowest
         elinewidth=1.4,
         capsize=2.5,
         linestyle="none",
+        **filling,
     )
 
 
@@ -117,7 +121,7 @@ def _write_numbers(axes: Axes, lines: list[_Line]) -> None:
 
 
 def _title(attacks: tuple[Attack, ...]) -> str:
-    bare = [each for each in attacks if each.holds == HOLDINGS[0]]
+    bare = [each for each in attacks if each.holds == HOLDINGS[0] and each.useful]
     best = max(bare or attacks, key=lambda each: each.over)
     who = f"Of {len(bare)} attacks without key and weights, the best" if bare else "The best attack"
     where = "over" if best.over >= 0 else "under"

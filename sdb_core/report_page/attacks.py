@@ -59,4 +59,7 @@ def _row(attack: Attack, *, name_student: bool) -> str:
         NOTHING if attack.leak is None else f"{attack.leak:.2f}".replace("-", "−"),
     )
     told = [attack.about, *(f"{name.replace('_', ' ')}: {value}." for name, value in attack.notes.items())]
-    return row(_COLUMNS, cells, mark="over" if attack.over > 0 else "", about=" ".join(filter(None, told)))
+    if not attack.useful:
+        told.append("Not judged: right less than half as often as the box.")
+    mark = "over" if attack.over > 0 and attack.useful else ""
+    return row(_COLUMNS, cells, mark=mark, about=" ".join(filter(None, told)))

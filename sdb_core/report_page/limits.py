@@ -22,7 +22,7 @@ _ONE_BOX = (
 )
 _KNOWN = (
     "Only known attacks were run, {count} of them without key and weights. An attack that is not in the table may do "
-    "better."
+    "better. Students that are right less than half as often as the box are shown, and not judged."
 )
 _STUDENT = (
     "The students are {student}. A larger student is hurt less by a closed box: read the numbers as those of this size."

@@ -151,18 +151,21 @@ def test_attacks_are_grouped_by_what_they_hold_and_older_rows_find_their_group()
         {
             "attacks": [
                 row("low", 89.0),
+                row("useless", 40.0),
                 row("high", 91.0),
                 row("opened", 95.0, interface="weights"),
                 row("half", 90.0, holds="part of the key", points_over_floor=0.25, standard_error=0.125),
             ],
+            "accuracy": {"closed": {"mean": 96.0, "std": 0.0, "seeds": 1}},
             "verdicts": {"robustness": {"limit": 0.5}},
         }
     )
     assert found["limit"] == 0.5
     names = {group["heading"]: [row["name"] for row in group["rows"]] for group in found["groups"]}
-    assert list(names.values()) == [["high", "low"], ["half"], ["opened"]]
+    assert list(names.values()) == [["high", "low", "useless"], ["half"], ["opened"]]
     rows = {row["name"]: row for group in found["groups"] for row in group["rows"]}
     assert (rows["high"]["over"], round(rows["high"]["error"], 3)) == (1.0, round((0.01 + 0.16) ** 0.5, 3))
+    assert [name for name, row in rows.items() if not row["useful"]] == ["useless"]
     assert (rows["half"]["over"], rows["half"]["error"]) == (0.25, 0.125)
 
 

@@ -25,6 +25,7 @@ function drawAttacks(place, attacks) {
   const lowest = Math.max(Math.min(...rows.map((row) => row.over - row.error)), -FARTHEST);
   const highest = Math.max(limit, ...rows.map((row) => row.over + row.error));
   const room = 0.05 * (highest - lowest) + 0.1;
+  const rises = (row) => row.useful && row.over > limit;
   const far = (row) => row.over < lowest;
   const trace = {
     type: "scatter",
@@ -34,8 +35,8 @@ function drawAttacks(place, attacks) {
     error_x: { type: "data", array: rows.map((row) => (far(row) ? 0 : row.error)), thickness: 1.5, width: 3, color: "#566171" },
     marker: {
       size: 9,
-      color: rows.map((row) => (row.over > limit ? TEACHERS.closed : TEACHERS.open)),
-      symbol: rows.map((row) => (far(row) ? "triangle-left" : row.over > limit ? "diamond" : "circle")),
+      color: rows.map((row) => (!row.useful ? TEACHERS.original : rises(row) ? TEACHERS.closed : TEACHERS.open)),
+      symbol: rows.map((row) => `${far(row) ? "triangle-left" : rises(row) ? "diamond" : "circle"}${row.useful ? "" : "-open"}`),
     },
     hovertext: rows.map(told),
     hoverinfo: "text",

@@ -1,102 +1,18 @@
-"""A report read back for showing: checked once, then plain values for pages and figures."""
+"""From a report's JSON to values: everything is looked at once, and what is wrong is named by its place."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sdb_core.errors import ReportUnreadable
+from sdb_core.evidence.values import NOTHING, PART, WEIGHTS, Attack, Evidence, Rival, SoftLabels, Value, Verdict
+from sdb_core.verdicts import USEFUL_SHARE
 
-NOTHING, PART, WEIGHTS = "nothing", "part of the key", "weights"
-HOLDINGS = (NOTHING, PART, WEIGHTS)
 _SCHEMAS = ("sdb-report/1", "sdb-accuracy/1")
 _LONGEST_TEXT = 2000
 
 Entry = TypeVar("Entry")
-
-
-@dataclass(frozen=True)
-class Value:
-    """An accuracy in percent over `seeds` networks: mean and sample standard deviation."""
-
-    mean: float
-    std: float
-    seeds: int
-
-    @property
-    def error(self) -> float:
-        """The standard error of the mean, in points."""
-        return self.std / math.sqrt(self.seeds)
-
-
-@dataclass(frozen=True)
-class Attack:
-    """One attack's row; `over` is its mean less the floor's, `error` the standard error of that, both in points.
-
-    `holds` is what the attacker has beside answers. `truth` (were the true labels used?) is None in older reports.
-    `about` says what the attack does, `notes` what its run told.
-    """
-
-    name: str
-    interface: str
-    query_budget: int
-    data_budget: str
-    floor: Value
-    accuracy: Value
-    leak: float | None
-    over: float
-    error: float
-    holds: str
-    truth: bool | None
-    student: str | None
-    about: str
-    notes: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One design goal: `passed` is None where it was not measured."""
-
-    goal: str
-    passed: bool | None
-    value: float | None
-    limit: float | None
-    why: str
-
-
-@dataclass(frozen=True)
-class SoftLabels:
-    """What three teachers say of one test image: probabilities at `temperature`, one for each class."""
-
-    index: int
-    label: int
-    temperature: float
-    original: tuple[float, ...]
-    closed: tuple[float, ...]
-    open: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Rival:
-    """The same model wrapped by another policy."""
-
-    accuracy: dict[str, Value]
-    students: dict[str, Value]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A whole report."""
-
-    policy: str
-    accuracy: dict[str, Value]
-    students: dict[str, Value]
-    attacks: tuple[Attack, ...]
-    verdicts: tuple[Verdict, ...]
-    rivals: dict[str, Rival]
-    soft_labels: tuple[SoftLabels, ...]
-    history: tuple[dict[str, float], ...]
-    provenance: dict[str, Any]
 
 
 def read_report(report: Any) -> Evidence:
@@ -106,11 +22,12 @@ def read_report(report: Any) -> Evidence:
     """
     if not isinstance(report, Mapping) or report.get("schema") not in _SCHEMAS:
         raise ReportUnreadable(f"This is no report of the form {' or '.join(_SCHEMAS)}; make one with `evaluate`.")
+    accuracy = _values(report.get("accuracy"), "accuracy")
     return Evidence(
         policy=_text(report.get("policy"), "policy"),
-        accuracy=_values(report.get("accuracy"), "accuracy"),
+        accuracy=accuracy,
         students=_values(report.get("students", {}), "students"),
-        attacks=_listed(report.get("attacks", []), "attacks", _attack),
+        attacks=_judged(_listed(report.get("attacks", []), "attacks", _attack), box=accuracy.get("closed")),
         verdicts=tuple(_verdict(goal, row) for goal, row in _mapping(report.get("verdicts", {}), "verdicts").items()),
         rivals={name: _rival(name, row) for name, row in _mapping(report.get("comparison", {}), "comparison").items()},
         soft_labels=_listed(report.get("soft_labels", []), "soft_labels", _soft_labels),
@@ -139,6 +56,11 @@ def _attack(row: Mapping[str, Any], where: str) -> Attack:
         about=_text(row.get("about", ""), f"{where}.about"),
         notes=_notes(row.get("notes", {}), f"{where}.notes"),
     )
+
+
+def _judged(attacks: tuple[Attack, ...], *, box: Value | None) -> tuple[Attack, ...]:
+    least = USEFUL_SHARE * box.mean if box is not None else 0.0
+    return tuple(dataclasses.replace(each, useful=each.accuracy.mean >= least) for each in attacks)
 
 
 def _notes(rows: Any, where: str) -> dict[str, str]:

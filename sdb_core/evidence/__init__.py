@@ -1,0 +1,29 @@
+"""A report read back for showing: checked once, then plain values for pages and figures."""
+
+from sdb_core.evidence.reading import read_report
+from sdb_core.evidence.values import (
+    HOLDINGS,
+    NOTHING,
+    PART,
+    WEIGHTS,
+    Attack,
+    Evidence,
+    Rival,
+    SoftLabels,
+    Value,
+    Verdict,
+)
+
+__all__ = [
+    "HOLDINGS",
+    "NOTHING",
+    "PART",
+    "WEIGHTS",
+    "Attack",
+    "Evidence",
+    "Rival",
+    "SoftLabels",
+    "Value",
+    "Verdict",
+    "read_report",
+]
