@@ -65,6 +65,13 @@ def test_students_that_learned_next_to_nothing_are_named_and_not_judged():
     assert verdicts.robustness([row("blind", 30, 20)], box=value(95))["pass"] is False
 
 
+def test_uniqueness_is_judged_by_the_best_wrong_key_of_any_kind():
+    rows = [row("random-key-1", 90, 93), row("mean-key", 94.5, 93), row("partial-key-90", 96, 93, "part of the key")]
+    found = verdicts.uniqueness({"open": value(95)}, rows)
+    assert (found["pass"], found["value"]) == (False, 0.5)
+    assert "mean-key" in found["why"]
+
+
 def test_what_was_not_run_is_not_judged():
     assert verdicts.robustness([row("w", 97, 91, "weights")], box=value(95))["pass"] is None
     assert verdicts.uniqueness({"open": value(95)}, [row("a", 92, 93)])["pass"] is None
