@@ -78,8 +78,8 @@ def uniqueness(students: dict[str, Value], attacks: list[Row]) -> dict[str, Any]
     best = max(wrong, key=lambda name: wrong[name])
     ahead = students["open"]["mean"] - wrong[best]
     why = (
-        f"The best of {len(wrong)} students with a wrong key, {best}, reaches {wrong[best]:.1f}%, the one with the right "
-        f"key {students['open']['mean']:.1f}%: {_points(ahead)} ahead, at least {UNIQUENESS_LIMIT:g} wanted. "
+        f"The best of {len(wrong)} students with a wrong key, {best}, reaches {wrong[best]:.1f}%, the one with the "
+        f"right key {students['open']['mean']:.1f}%: {_points(ahead)} ahead, at least {UNIQUENESS_LIMIT:g} wanted. "
         "Whoever holds the box's weights can compute a working key; only hosted licenses withhold them."
     )
     return _verdict(ahead >= UNIQUENESS_LIMIT, value=ahead, limit=UNIQUENESS_LIMIT, why=why)
