@@ -1,5 +1,7 @@
 """The panel of attacks as a table, by what the attacker holds."""
 
+from collections import Counter
+
 from sdb_core.evidence import HOLDINGS, Attack, Evidence
 from sdb_core.report_page.parts import NOTHING, Column, accuracy, group, note, points, row, table
 
@@ -36,19 +38,19 @@ def table_of(evidence: Evidence) -> str:
     groups: dict[str, list[Attack]] = {holding: [] for holding in HOLDINGS}
     for attack in evidence.attacks:
         groups.setdefault(attack.holds, []).append(attack)
-    students = {each.student for each in evidence.attacks if each.student}
+    usual, _ = Counter(each.student for each in evidence.attacks).most_common(1)[0]
     rows = []
     for holding, members in groups.items():
         if members:
             rows.append(group(_COLUMNS, HEADINGS.get(holding, holding)))
             ranked = sorted(members, key=lambda each: (-each.over, each.name))
-            rows += [_row(each, name_student=len(students) > 1) for each in ranked]
+            rows += [_row(each, usual_student=usual) for each in ranked]
     return table(_COLUMNS, rows, caption=_CAPTION, mark="long")
 
 
-def _row(attack: Attack, *, name_student: bool) -> str:
+def _row(attack: Attack, *, usual_student: str | None) -> str:
     cells = (
-        f"{attack.name} ({attack.student})" if name_student and attack.student else attack.name,
+        attack.name,
         _SEEN.get(attack.interface, attack.interface),
         f"{attack.query_budget:,}",
         attack.data_budget,
@@ -59,6 +61,8 @@ def _row(attack: Attack, *, name_student: bool) -> str:
         NOTHING if attack.leak is None else f"{attack.leak:.2f}".replace("-", "−"),
     )
     told = [attack.about, *(f"{name.replace('_', ' ')}: {value}." for name, value in attack.notes.items())]
+    if attack.student and attack.student != usual_student:
+        told.append(f"Student: {attack.student}.")
     if not attack.useful:
         told.append("Not judged: right less than half as often as the box.")
     mark = "over" if attack.over > 0 and attack.useful else ""

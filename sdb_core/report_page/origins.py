@@ -42,7 +42,7 @@ def _shown(name: str, value: Any) -> str:
         minutes, rest = divmod(round(value), 60)
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items())
+        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items() if entry is not None)
     return _plain(value)
 
 

@@ -27,6 +27,7 @@ def full_report() -> dict[str, Any]:
         _attack(report, "key-recovery", holds="weights", over=2.25, leak=0.625, notes={"correlation": 0.03125}),
         _attack(report, "far-below", holds="nothing", over=-55.0),
     ]
+    report["attacks"][-1]["student"] = "sdb:cnn-mini"
     report["history"] = [
         {"step": float(step), "lr": 0.01, "loss": 4 / (step + 1), "closed_target": 3 / (step + 1), "open_ce": 0.5}
         for step in range(0, 200, 5)
