@@ -1,6 +1,7 @@
 """What the commands share: their options, and what these name."""
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,9 @@ from torch import nn
 from sdb_core.checkpoints import load_weights
 from sdb_core.console import Console
 from sdb_core.datasets import Splits, open_dataset
-from sdb_core.errors import InvalidSettings
+from sdb_core.errors import InvalidSettings, ProgramUntrusted
 from sdb_core.keys import Key
-from sdb_core.nets import Architecture
+from sdb_core.nets import PROGRAM, Architecture, read_program
 from sdb_core.normalise import Normalisation
 from sdb_core.settings import PRESETS
 from sdb_core.training import Run
@@ -28,7 +29,10 @@ def add_command(commands: Any, name: str, function: Command, text: str) -> argpa
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(command=function, show=plain, parser=parser)
     parser.add_argument("--data", default="builtin:digits", help="builtin:digits, a folder, an archive, parquet or npz")
-    parser.add_argument("--architecture", default="sdb:cnn-mini")
+    parser.add_argument("--architecture", default="sdb:cnn-mini", help="sdb:, torchvision: or timm:NAME, or program")
+    parser.add_argument("--program", type=Path, metavar="FILE.pt2", help="the program; default: the model itself")
+    trust = "open the program: that may run code of its maker, in this process and as you"
+    parser.add_argument("--trust-program", action="store_true", help=trust)
     parser.add_argument("--mean", type=float, nargs="+", help="default: measured on the training images")
     parser.add_argument("--std", type=float, nargs="+")
     parser.add_argument("--seed", type=int, default=0)
@@ -48,7 +52,23 @@ def task(given: argparse.Namespace, *, key: Key | None = None) -> tuple[Splits, 
     elif given.mean or given.std:
         normalisation = Normalisation.of(given.mean or normalisation.mean, given.std or normalisation.std)
     classes = len(splits.train.class_names)
-    return splits, normalisation, Architecture(given.architecture, classes, *splits.shape)
+    return splits, normalisation, _architecture(given, Architecture(given.architecture, classes, *splits.shape))
+
+
+def _architecture(given: argparse.Namespace, named: Architecture) -> Architecture:
+    """The network with its program, where it is one. Raises ProgramUntrusted without the user's word for it."""
+    if named.name != PROGRAM:
+        return named
+    path = given.program or getattr(given, "model", None)
+    if path is None:
+        raise InvalidSettings("The architecture program needs --program FILE.pt2.")
+    if not given.trust_program:
+        raise ProgramUntrusted(
+            f"Opening {path.name} may run code of whoever made it, in this process and as you; if you trust its maker, "
+            "say --trust-program."
+        )
+    program = read_program(path, num_classes=named.num_classes, shape=named.shape)
+    return dataclasses.replace(named, source=program)
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
