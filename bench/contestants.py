@@ -1,0 +1,119 @@
+"""Who takes a step in `bench/step.py`: the floor, ours, the authors'."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from bench.authors_step import AuthorsStep
+from bench.paced import Paced
+from sdb_core.datasets import LabelledImages
+from sdb_core.keys import Key
+from sdb_core.nets import Architecture
+from sdb_core.settings import WrapSettings
+from sdb_core.training import Run
+from sdb_core.wrapping import wrap
+
+SEED = 0
+SCALE = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+OURS = {
+    "sdb": ("sdb", "shift-flip"),
+    "sdb cached": ("sdb", "none"),
+    "hardened": ("sdb-hardened", "shift-flip"),
+    "hardened cached": ("sdb-hardened", "none"),
+}
+Steps = Callable[[int], None]
+
+
+def contestants(given: argparse.Namespace) -> dict[str, Steps]:
+    """By name, the floor first: each takes so many steps when called with their number."""
+    makers: dict[str, Callable[[], Steps]] = {name: partial(_ours, name, given) for name in OURS}
+    makers["authors"] = partial(_theirs, given, bfloat16=False)
+    if given.precision == "bfloat16":
+        makers["authors in bfloat16"] = partial(_theirs, given, bfloat16=True)
+    wanted = {name: make for name, make in makers.items() if not given.only or name in given.only}
+    return {"floor": _held(Floor(given))} | {name: make() for name, make in wanted.items()}
+
+
+class Floor:
+    """What no step can do without: 8 forwards of B inputs."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.bfloat16 = given.precision == "bfloat16"
+        self.net, *self.frozen = (net.to(memory_format=torch.channels_last) for net in _nets(given))
+        for net in self.frozen:
+            net.eval().requires_grad_(False)
+        if given.compile:
+            for net in (self.net, *self.frozen):
+                net.compile(dynamic=False)
+        x = torch.randn(2 * given.batch, 3, given.size, given.size, generator=torch.Generator().manual_seed(SEED))
+        self.x = x.to(given.device).contiguous(memory_format=torch.channels_last)
+        self.slope = torch.ones(2 * given.batch, given.classes, device=given.device) / given.batch
+
+    def __call__(self) -> None:
+        """Take one step."""
+        self.net.zero_grad(set_to_none=True)
+        with torch.autocast(self.x.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
+            with torch.no_grad():
+                for net in self.frozen:
+                    net(self.x[: len(self.x) // 2])
+            logits = self.net(self.x)
+        logits.backward(self.slope.to(logits.dtype))
+
+
+def _ours(name: str, given: argparse.Namespace) -> Steps:
+    policy, augment = OURS[name]
+    values = {
+        "augment": augment,
+        "precision": given.precision,
+        "compile": given.compile,
+        "batch_size": given.batch,
+        "optimiser": "sgd",
+        "lr": 1e-4,
+        "epochs": 100_000,
+        "checkpoint_seconds": 1e9,
+    }
+    settings = WrapSettings.for_policy(policy, values)
+    architecture = Architecture(given.net, given.classes, 3, given.size, given.size)
+    mean, std = SCALE
+    generator = torch.Generator().manual_seed(SEED)
+    key = Key.random(architecture.shape, mean=mean, std=std, lam=settings.lam, generator=generator)
+    original, images, paced = _nets(given)[1], _images(given), Paced()
+    run = Run("wrap", SEED, device=torch.device(given.device), observer=paced)
+    paced.start(
+        lambda: wrap(original, images, key, policy=policy, settings=settings, architecture=architecture, run=run)
+    )
+    return paced
+
+
+def _theirs(given: argparse.Namespace, *, bfloat16: bool) -> Steps:
+    images = _images(given)
+    return _held(AuthorsStep(_nets(given), images.images, images.labels, batch=given.batch, bfloat16=bfloat16))
+
+
+def _held(step: Callable[[], None]) -> Steps:
+    """`step` in a thread of its own, as ours: memory of a thread that is not the first costs more."""
+    paced = Paced()
+
+    def work() -> None:
+        while not paced.should_stop():
+            step()
+
+    paced.start(work)
+    return paced
+
+
+def _nets(given: argparse.Namespace) -> list[nn.Module]:
+    """T*, T and T0 with random weights."""
+    torch.manual_seed(SEED)
+    architecture = Architecture(given.net, given.classes, 3, given.size, given.size)
+    return [architecture.build().to(given.device) for _ in range(3)]
+
+
+def _images(given: argparse.Namespace) -> LabelledImages:
+    generator = torch.Generator().manual_seed(SEED)
+    pixels = torch.randint(0, 256, (given.images, 3, given.size, given.size), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, given.classes, (given.images,), generator=generator)
+    return LabelledImages(pixels, labels, tuple(map(str, range(given.classes))))
