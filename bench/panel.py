@@ -1,0 +1,170 @@
+"""The main benchmark: what a box keeps, what it hides, what it teaches, against every attack of the panel.
+
+    python -m bench.panel --task digits [--seeds 5] [--out bench/results/panel_digits.json]
+    python -m bench.panel --task cifar10 --data FOLDER
+    python -m bench.panel --fold --set top_share=0.8 decoy_share=0.17 --out FILE   (for choices: judged on a fold)
+
+Each seed has its own original, key, box and students. The paper's `sdb` wraps the same originals beside, with the same
+training, and faces the attacks that are named in BESIDE. All choices were made on folds of the training images
+(docs/method.md); the test split is looked at here alone. A seed whose row is in the output file with the same task is
+not run again, so an interrupted run goes on.
+"""
+
+import argparse
+import dataclasses
+import json
+import platform
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.tasks import TASKS, Task, described, fold, opened, original_of, wrapped
+from sdb_core import __version__
+from sdb_core.attacks.measuring import measure
+from sdb_core.attacks.registry import named
+from sdb_core.datasets import Splits
+from sdb_core.errors import BoxCollapsed
+from sdb_core.report import make_report
+from sdb_core.settings import EvaluationSettings
+from sdb_core.subject import code_version
+from sdb_core.training import Run
+
+BESIDE = ("temperature-1", "temperature-4", "label-only", "second-peak-dropped")
+BAR = 0.5
+
+
+def main() -> None:
+    """Run the seeds that are missing and write rows and summary."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=TASKS, default="digits")
+    parser.add_argument("--data", default="builtin:digits")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--students", type=int, default=1, help="of each kind, for each seed")
+    parser.add_argument("--level", default="full")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--fold", action="store_true", help="judge on a fifth of the training images, not on the test")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of our wrap")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    task, out = TASKS[given.task], given.out or Path(f"bench/results/panel_{given.task}.json")
+    task = dataclasses.replace(task, hardened={**task.hardened, **dict(map(_setting, given.set))})
+    splits = opened(task, given.data)
+    facts = described(task) | {"level": given.level, "students": given.students, "fold": given.fold}
+    rows = _finished(out, facts)
+    for seed in given.seeds:
+        if seed not in {row["seed"] for row in rows}:
+            judged = fold(splits, seed=seed) if given.fold else splits
+            rows.append(one_seed(task, judged, seed=seed, level=given.level, students=given.students))
+            _write(out, facts, rows, splits=splits, threads=given.threads)
+            print(f"seed {seed}: {rows[-1]['seconds']:.0f} s", flush=True)
+    print(json.dumps(summary(rows), indent=1))
+
+
+def one_seed(task: Task, splits: Splits, *, seed: int, level: str, students: int) -> dict[str, Any]:
+    """Train an original, wrap it by both policies, and measure: percentages."""
+    started = time.monotonic()
+    original = original_of(task, splits, seed=seed)
+    settings = EvaluationSettings(
+        level=level, seeds=students, student=task.student, compare=(), student_settings=task.students
+    )
+    subject = wrapped(task, original, splits, seed=seed, values=task.hardened)
+    report = make_report(subject, settings=settings, run=Run("evaluate", 100 + seed))
+    row: dict[str, Any] = {"seed": seed, "wrap_seconds": round(subject.wrap_seconds, 1)}
+    row["accuracy"] = {name: value["mean"] for name, value in report["accuracy"].items()}
+    row["students"] = {name: value["mean"] for name, value in report["students"].items()}
+    row["attacks"] = {attack["name"]: _attack(attack) for attack in report["attacks"]}
+    row["verdicts"] = {name: verdict["pass"] for name, verdict in report["verdicts"].items()}
+    row["sdb"] = _paper(task, original, splits, seed=seed, settings=settings)
+    return row | {"code_version": code_version(__version__), "seconds": round(time.monotonic() - started, 1)}
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean, deviation and standard error over the seeds; for each attack its points over its own floor."""
+    found: dict[str, Any] = {
+        part: {name: _spread([row[part][name] for row in rows]) for name in rows[0][part]}
+        for part in ("accuracy", "students")
+    }
+    found["lost"] = _spread([row["accuracy"]["original"] - row["accuracy"]["closed"] for row in rows])
+    found["hidden"] = _spread([row["students"]["scratch"] - row["students"]["closed"] for row in rows])
+    found["taught"] = _spread([row["students"]["open"] - row["students"]["from_original"] for row in rows])
+    found["attacks"] = {name: _over(name, [row["attacks"] for row in rows]) for name in rows[0]["attacks"]}
+    plain = {name: attack for name, attack in found["attacks"].items() if attack["holds"] == "nothing"}
+    found["over_the_bar"] = {name: attack["over"] for name, attack in plain.items() if attack["over"]["mean"] > BAR}
+    sound = [row["sdb"] for row in rows if "collapsed" not in row["sdb"]]
+    found["sdb"] = {"collapsed": len(rows) - len(sound)}
+    if sound:
+        found["sdb"] |= {name: _spread([row[name] for row in sound]) for name in sound[0]}
+    return found
+
+
+def _attack(attack: dict[str, Any]) -> dict[str, Any]:
+    kept = ("interface", "truth", "holds", "student", "query_budget", "data_budget")
+    row = {name: attack.get(name) for name in kept}
+    return row | {"accuracy": attack["accuracy"]["mean"], "floor": attack["floor"]["mean"], "leak": attack["leak"]}
+
+
+def _paper(
+    task: Task, original: Any, splits: Splits, *, seed: int, settings: EvaluationSettings
+) -> dict[str, float | str]:
+    """The paper's policy on the same original: a flat row, or what the disturbance did to it."""
+    try:
+        subject = wrapped(task, original, splits, seed=seed, policy="sdb")
+    except BoxCollapsed as error:
+        return {"collapsed": error.message}
+    report = make_report(
+        subject, settings=EvaluationSettings.from_dict(settings.to_dict() | {"level": "none"}), run=Run("evaluate", 0)
+    )
+    rows = measure(named(BESIDE), subject, settings=settings, run=Run("evaluate", 100 + seed))
+    row = {name: value["mean"] for name, value in report["accuracy"].items() if name != "original"}
+    return row | {f"student {attack['name']}": attack["accuracy"]["mean"] for attack in rows}
+
+
+def _over(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    first = rows[0][name]
+    return {
+        "holds": first["holds"],
+        "accuracy": _spread([row[name]["accuracy"] for row in rows]),
+        "floor": _spread([row[name]["floor"] for row in rows]),
+        "over": _spread([row[name]["accuracy"] - row[name]["floor"] for row in rows]),
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    error = deviation / len(values) ** 0.5
+    return {"mean": round(statistics.mean(values), 2), "std": round(deviation, 2), "error": round(error, 2)}
+
+
+def _setting(pair: str) -> tuple[str, Any]:
+    name, _, value = pair.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _finished(out: Path, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    if not out.is_file():
+        return []
+    kept = json.loads(out.read_text())
+    return list(kept["per_seed"]) if kept["task"] == json.loads(json.dumps(facts)) else []
+
+
+def _write(out: Path, facts: dict[str, Any], rows: list[dict[str, Any]], *, splits: Splits, threads: int) -> None:
+    result = {
+        "task": facts,
+        "summary": summary(rows),
+        "per_seed": rows,
+        "dataset_sha256": splits.digest(),
+        "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+        "device": f"cpu ({platform.machine()}, {threads} threads)",
+    }
+    out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

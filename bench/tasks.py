@@ -1,0 +1,130 @@
+"""The two tasks that evidence is measured on: digits, and a subset of CIFAR-10."""
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sdb_core.datasets import Splits, open_dataset
+from sdb_core.datasets.images import LabelledImages, stratified_split
+from sdb_core.distillation import fit, new_student
+from sdb_core.keys import Key
+from sdb_core.nets import Architecture
+from sdb_core.normalise import Normalisation
+from sdb_core.settings import StudentSettings, TrainingSettings, WrapSettings
+from sdb_core.subject import Subject, weights_digest
+from sdb_core.training import Run
+from sdb_core.wrapping import wrap
+
+CPU = torch.device("cpu")
+_KEY_SEEDS = 10_000
+_FOLD_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is wrapped, on which data, and who steals it.
+
+    `train` and `test` images are the first so many of the data set's splits (0: all of them). `wrap` are settings over
+    each policy's defaults, `hardened` over these for ours alone.
+    """
+
+    name: str
+    net: str
+    student: str
+    original: TrainingSettings
+    students: StudentSettings
+    wrap: dict[str, Any] = field(default_factory=dict)
+    hardened: dict[str, Any] = field(default_factory=dict)
+    train: int = 0
+    test: int = 0
+
+
+TASKS = {
+    "digits": Task(
+        name="digits",
+        net="sdb:cnn-mini",
+        student="sdb:cnn-small",
+        original=TrainingSettings(epochs=30, batch_size=64),
+        students=StudentSettings(),
+    ),
+}
+
+
+def opened(task: Task, data: str | Path) -> Splits:
+    """The task's images: from `builtin:digits`, or from a folder with the usual files (`open_dataset`)."""
+    splits = open_dataset(data)
+    return Splits(train=_first(splits.train, task.train), test=_first(splits.test, task.test))
+
+
+def fold(splits: Splits, *, seed: int) -> Splits:
+    """A fifth of the training images split off to judge on: choices are made here, never on the test split."""
+    return Splits(*stratified_split(splits.train, share=_FOLD_SHARE, seed=seed))
+
+
+def original_of(task: Task, splits: Splits, *, seed: int) -> nn.Module:
+    """A provider's model, trained with this seed."""
+    net = new_student(_architecture(task, splits), seed=seed, device=CPU)
+    scale = Normalisation.measured(splits.train.images)
+    fit(net, splits.train, normalisation=scale, settings=task.original, run=Run("original", seed))
+    return net
+
+
+def wrapped(
+    task: Task,
+    original: nn.Module,
+    splits: Splits,
+    *,
+    seed: int,
+    policy: str = "sdb-hardened",
+    values: dict[str, Any] | None = None,
+) -> Subject:
+    """The original's box under this policy, with a key of its own."""
+    architecture, scale = _architecture(task, splits), Normalisation.measured(splits.train.images)
+    settings = WrapSettings.for_policy(policy, {**task.wrap, **(values or {})})
+    generator = torch.Generator().manual_seed(_KEY_SEEDS + seed)
+    key = Key.random(architecture.shape, mean=scale.mean, std=scale.std, lam=settings.lam, generator=generator)
+    started = time.monotonic()
+    result = wrap(
+        original,
+        splits.train,
+        key,
+        policy=policy,
+        settings=settings,
+        architecture=architecture,
+        run=Run("wrap", seed),
+    )
+    return Subject(
+        original=original,
+        box=result.net,
+        key=key,
+        splits=splits,
+        architecture=architecture,
+        policy=policy,
+        settings=settings,
+        seed=seed,
+        history=result.history,
+        model_sha256=weights_digest(original),
+        wrap_seconds=time.monotonic() - started,
+    )
+
+
+def described(task: Task) -> dict[str, Any]:
+    """The task as JSON values."""
+    return {
+        **{item.name: getattr(task, item.name) for item in dataclasses.fields(task)},
+        "original": task.original.to_dict(),
+        "students": task.students.to_dict(),
+    }
+
+
+def _architecture(task: Task, splits: Splits) -> Architecture:
+    return Architecture(task.net, len(splits.train.class_names), *splits.shape)
+
+
+def _first(images: LabelledImages, count: int) -> LabelledImages:
+    return images.take(torch.arange(min(count, len(images)))) if count else images
