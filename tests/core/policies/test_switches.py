@@ -101,3 +101,32 @@ def test_the_authors_augmentation_sees_no_logit_below_zero(parts, batch):
 def test_weights_below_zero_are_refused(name):
     with pytest.raises(Exception, match=f"{name} is -1"):
         WrapSettings.for_policy("sdb", {name: -1})
+
+
+@pytest.mark.parametrize("policy", OBJECTIVES)
+def test_one_batch_is_overfitted(splits, key, architecture, batch, policy):
+    torch.manual_seed(0)
+    original, net = architecture.build().eval(), architecture.build()
+    settings = WrapSettings.for_policy(policy, {"mixup": 0.0, "wrong_keys": False})
+    case = Case(
+        net=net,
+        original=original,
+        images=splits.train,
+        key=key,
+        settings=settings,
+        architecture=architecture,
+        seed=5,
+    )
+    objective, optimiser = OBJECTIVES[policy](case), torch.optim.Adam(net.parameters(), lr=0.01)
+    losses_seen = []
+    for _ in range(80):
+        optimiser.zero_grad()
+        loss = objective(batch)["loss"]
+        loss.backward()
+        optimiser.step()
+        losses_seen.append(loss.item())
+    assert losses_seen[-1] < 0.5 * losses_seen[0]
+    right = net.eval()(batch.x).argmax(dim=1) == (
+        original(batch.x).argmax(dim=1) if policy == "sdb-hardened" else batch.labels
+    )
+    assert right.all()
