@@ -18,10 +18,10 @@ class WrapSettings(TrainingSettings):
 
     `lam` is lambda of Eq. 5, `temperature` T_dis. The box's weights `start` from the "original" or from "scratch".
     `sdb-hardened`: `top_share`/`decoy_share` are the closed target's two peaks at `temperature`, `decoy` how the
-    second is chosen ("next", "near", "far" in the original's own confusions). `mixup` is the most that a second image
-    may weigh in the mixed inputs that the closed stream is also taught on (0: none); `wrong_keys` teaches it on inputs
-    under random keys too. `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross
-    entropies; `open_label_share` mixes the label into the open target.
+    second is chosen ("next"; "near", "far" or "apart" in the original's own confusions). `mixup` is the most that a
+    second image may weigh in the mixed inputs that the closed stream is also taught on (0: none); `wrong_keys` teaches
+    it on inputs under random keys too. `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the
+    cross entropies; `open_label_share` mixes the label into the open target.
     `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11; `main_weight` weighs L_main,
     `closed_ce`/`open_ce` the two terms of Eq. 6. The paper's ablations: `key_embedding` (off: x~ is x), `disturbance`
     (L_dis), `preservation` (L_kp), `augmentation` (L_aug within it). As in the authors' code: `rectify` (L_aug sees
@@ -67,7 +67,7 @@ class WrapSettings(TrainingSettings):
             one_of(self, name, (True, False))
         for name in _WEIGHTS:
             number(self, name, low=0.0)
-        one_of(self, "decoy", ("next", "near", "far"))
+        one_of(self, "decoy", ("next", "near", "far", "apart"))
         one_of(self, "start", ("original", "scratch"))
         if self.top_share <= self.decoy_share or self.top_share + self.decoy_share > 1.0:
             raise InvalidSettings(

@@ -1,6 +1,7 @@
 """Wrapping and distilling: the teacher stays as it was, the box keeps its answers, the key switches the streams."""
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -116,6 +117,22 @@ def test_decoys_follow_the_originals_confusions_and_are_never_the_class_itself()
     assert choose_decoys(confusions, "near").tolist() == [1, 0, 1]
     assert choose_decoys(confusions, "far").tolist() == [2, 2, 0]
     assert choose_decoys(confusions, "next").tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 40])
+@pytest.mark.parametrize("seed", range(4))
+def test_decoys_apart_are_each_class_once_and_as_unlikely_as_can_be(classes, seed):
+    generator = torch.Generator().manual_seed(seed)
+    confusions = torch.rand(classes, classes, generator=generator)
+    decoys = choose_decoys(confusions, "apart")
+    assert sorted(decoys.tolist()) == list(range(classes))
+    assert (decoys != torch.arange(classes)).all()
+    if classes <= 3:
+        costs = confusions + confusions.T
+        rows = torch.arange(classes)
+        free = [p for p in itertools.permutations(range(classes)) if all(a != b for a, b in enumerate(p))]
+        least = min(float(costs[rows, torch.tensor(p)].sum()) for p in free)
+        assert float(costs[rows, decoys].sum()) == pytest.approx(least)
 
 
 def test_a_key_of_another_shape_is_refused(original, splits, architecture, key):
