@@ -77,7 +77,10 @@ class Models:
         input: InputSpec,  # the name of the field in HTTP
         class_names: Sequence[str] | None = None,
     ) -> Model:
-        """Register an uploaded checkpoint. `architecture` is `sdb:NAME`, `torchvision:NAME` or `timm:NAME`."""
+        """Register an uploaded checkpoint.
+
+        `architecture` is `sdb:NAME`, `torchvision:NAME`, `timm:NAME`, or `program` for a `.pt2` file of torch.export.
+        """
         body = {
             "name": name,
             "upload_id": upload_id,

@@ -17,7 +17,7 @@ _QUIET = "none"
 def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     checkpoint: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The trained weights.")],
     dataset: Annotated[str, typer.Option("--dataset", help="A file, or builtin:digits.")],
-    architecture: Annotated[str, typer.Option("--architecture", help="sdb:NAME, torchvision:NAME or timm:NAME.")],
+    architecture: Annotated[str, typer.Option("--architecture", help="sdb:, torchvision: or timm:NAME, or program.")],
     num_classes: Annotated[int, typer.Option("--classes", min=2, help="How many classes it names.")],
     size: Annotated[str, typer.Option("--input", help="What it takes: CHANNELSxHEIGHTxWIDTH, such as 3x32x32.")],
     mean: Annotated[str, typer.Option("--mean", help="Per channel, for pixels in 0..1, separated by commas.")],

@@ -11,6 +11,8 @@ def unknown(architecture: str, others: Iterable[str]) -> UnknownArchitecture:
     """The error for `architecture`, with near names of ours and of `others`."""
     near = difflib.get_close_matches(architecture, [*OURS, *others], n=3)
     hint = (
-        f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(OURS)}, torchvision:NAME, timm:NAME."
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"known are {', '.join(OURS)}, torchvision:NAME, timm:NAME and program (a .pt2 file)."
     )
     return UnknownArchitecture(f"There is no architecture {architecture!r}; {hint}")

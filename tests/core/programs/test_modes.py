@@ -113,3 +113,23 @@ def test_an_attention_drops_in_training_alone(tmp_path, mode):
             assert not torch.allclose(program.train()(X), program(X))
     assert list(program.state_dict()) == list(net.state_dict())
     assert "unsaved" not in program.state_dict()
+
+
+class Making(nn.Module):
+    """It makes tensors on the way, on the device it was captured on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ramp = torch.arange(8, device=x.device, dtype=torch.float32) + torch.zeros(8, device=x.device)
+        return self.head((x * ramp).flatten(1)) * torch.tensor([1.0, 2.0, 3.0], device=x.device)
+
+
+def test_tensors_made_on_the_way_follow_the_input_to_its_device(tmp_path):
+    net = Making().eval()
+    program = provider_net(exported(net), tmp_path).eval()
+    with torch.no_grad():
+        assert torch.allclose(program(X), net(X), atol=1e-6)
+        assert program.to("meta")(X.to("meta")).device.type == "meta"
