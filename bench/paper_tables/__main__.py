@@ -42,15 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
     workshop = Workshop(scale, data, trainer=trainer)
     wanted = tables(scale)
     seeds = given.seeds or scale.seeds
-    chosen = [table for table in wanted if table.number in given.tables and table.data in data]
-    watch.plan(_trainings(chosen, workshop, seeds), finished=trainer.ledger.records)
-    _announce(scale, chosen, given.tables, data, watch)
+    chosen = [table.narrowed(given.rows, given.columns) for table in wanted if table.number in given.tables]
+    if not any(table.cells() for table in chosen):
+        labels = sorted({row.label for table in wanted for row in table.rows if table.number in given.tables})
+        raise SystemExit(f"No such row or column in these tables; rows are: {', '.join(labels)}.")
+    there = [table for table in chosen if table.data in data]
+    watch.plan(_trainings(there, workshop, seeds), finished=trainer.ledger.records)
+    _announce(scale, data, watch, absent=[table.number for table in chosen if table not in there])
     if given.list:
         return 0
     watch.obey_signals()
-    _measure(chosen, workshop, seeds)
+    _measure(there, workshop, seeds)
     about = {"command": _command(given)}
-    result = gathered(wanted, workshop, seeds=seeds, chosen=set(given.tables), about=about)
+    result = gathered(wanted, workshop, seeds=seeds, chosen=chosen, about=about)
     write_atomically(given.out / f"paper_tables_{scale.name}.json", (json.dumps(result, indent=1) + "\n").encode())
     _write_page(given.out)
     print(
@@ -69,6 +73,8 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", default="builtin:digits", help="CIFAR-10: a folder, an archive, parquet or npz")
     parser.add_argument("--second", default="", help="CIFAR-100, for Table 2")
     parser.add_argument("--tables", type=_numbers, default=ALL, metavar="1,2,5")
+    parser.add_argument("--rows", type=_names, default=(), metavar="normal,sdb", help="these rows alone")
+    parser.add_argument("--columns", type=_names, default=(), metavar="NAME,NAME", help="these columns alone")
     parser.add_argument("--seeds", type=int, default=0, help="default: the scale's")
     parser.add_argument("--epochs-share", type=float, default=1.0, help="train this share of the scale's epochs")
     parser.add_argument("--device", default="cpu")
@@ -91,13 +97,16 @@ def _numbers(text: str) -> tuple[int, ...]:
     return found
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
 def _trainings(chosen: list[Table], workshop: Workshop, seeds: int) -> list[Training]:
     cells = [cell for table in chosen for cell in table.cells()]
     return [training for seed in range(seeds) for cell in cells for training in workshop.digests.trainings(cell, seed)]
 
 
-def _announce(scale: Scale, chosen: list[Table], asked: tuple[int, ...], data: dict[str, Data], watch: Watch) -> None:
-    absent = sorted(set(asked) - {table.number for table in chosen})
+def _announce(scale: Scale, data: dict[str, Data], watch: Watch, *, absent: list[int]) -> None:
     if absent:
         print(f"left out: Table {', '.join(map(str, absent))} (give --second a CIFAR-100)")
     steps: dict[str, tuple[int, int]] = {}
@@ -140,6 +149,8 @@ def _command(given: argparse.Namespace) -> str:
     words.append(f"--data {given.data if given.data.startswith('builtin:') else 'FOLDER'}")
     words += ["--second FOLDER"] if given.second else []
     words += [f"--tables {','.join(map(str, given.tables))}"] if given.tables != ALL else []
+    for name, chosen in (("rows", given.rows), ("columns", given.columns)):
+        words += [f'--{name} "{",".join(chosen)}"'] if chosen else []
     words += [f"--seeds {given.seeds}"] if given.seeds else []
     words += [f"--epochs-share {given.epochs_share:g}"] if given.epochs_share != 1.0 else []
     words += [f"--device {given.device}"] if given.device != "cpu" else []

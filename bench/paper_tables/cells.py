@@ -1,6 +1,6 @@
 """What a table is made of: cells, each one number that is measured for every seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 FIRST, SECOND = "first", "second"
@@ -54,6 +54,15 @@ class Table:
     data: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    def narrowed(self, rows: tuple[str, ...], columns: tuple[str, ...]) -> "Table":
+        """The same table with these rows and columns alone (all, where none are named)."""
+        kept = (
+            Row(row.label, {name: cell for name, cell in row.cells.items() if not columns or name in columns})
+            for row in self.rows
+            if not rows or row.label in rows
+        )
+        return replace(self, rows=tuple(kept))
 
     def cells(self) -> list[Cell]:
         """All that must be measured: each cell, and the student of the labels alone beside each student."""

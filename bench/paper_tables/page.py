@@ -55,8 +55,8 @@ def _origins(result: Result) -> list[str]:
     fewer = [f"only {100 * share:g}% of this scale's epochs"] if share != 1 else []
     lines.append(f"- Differs from the paper: {'; '.join([*fewer, *result['differs']])}.")
     missing = {number: count for number, count in result["missing"].items() if count}
-    state = f"numbers still missing, by table: {missing}" if missing else "all numbers of the chosen tables are there"
-    lines.append(f"- Run: `{result['command']}`; tables {', '.join(map(str, result['chosen']))}; {state}.")
+    state = f"numbers still missing, by table: {missing}" if missing else "all that it asks for is there"
+    lines.append(f"- Run: `{result['command']}`; {state}.")
     lines.append(
         f"- {result['trainings']} trainings in {spell(result['training_seconds'])} (processor time "
         f"{spell(result['processor_seconds'])}), {' and '.join(result['devices'])}; "

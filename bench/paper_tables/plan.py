@@ -25,7 +25,7 @@ POLICIES = {
     "nasty": Recipe("nasty"),
     "nasty-ke": Recipe("nasty-ke"),
     "sdb": SDB,
-    "sdb, constants of the authors' code": AUTHORS,
+    "sdb with the constants of the authors' code": AUTHORS,
     "sdb-hardened (ours)": HARDENED,
 }
 ABLATIONS = {

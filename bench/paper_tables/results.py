@@ -15,9 +15,9 @@ SCHEMA = "paper-tables/1"
 
 
 def gathered(
-    tables: list[Table], workshop: Workshop, *, seeds: int, chosen: set[int], about: dict[str, Any]
+    tables: list[Table], workshop: Workshop, *, seeds: int, chosen: list[Table], about: dict[str, Any]
 ) -> dict[str, Any]:
-    """All six tables as far as they are measured; `missing` counts the numbers that the chosen ones lack."""
+    """All six tables as far as they are measured; `missing` counts the numbers that the chosen parts lack."""
     told = [_table(table, workshop, seeds=seeds) for table in tables]
     used = _used(tables, workshop, seeds=seeds)
     return {
@@ -27,8 +27,7 @@ def gathered(
         "differs": list(workshop.scale.differs),
         "epochs_share": workshop.scale.share,
         "seeds": seeds,
-        "chosen": sorted(chosen),
-        "missing": {str(table["number"]): table["missing"] for table in told if table["number"] in chosen},
+        "missing": {str(table.number): _missing(table, workshop, seeds=seeds) for table in chosen},
         **about,
         "devices": sorted({one.device for one in used}),
         "code_versions": sorted({one.code for one in used}),
@@ -58,8 +57,6 @@ def _config(workshop: Workshop) -> dict[str, Any]:
 def _table(table: Table, workshop: Workshop, *, seeds: int) -> dict[str, Any]:
     there = table.data in workshop.data
     rows = [_row(table, row, workshop, seeds=seeds) for row in table.rows] if there else []
-    wanted = sum(len(row.cells) for row in table.rows) * seeds
-    found = sum(cell["seeds"] + cell["diverged"] for row in rows for cell in row["cells"].values())
     return {
         "number": table.number,
         "title": table.title,
@@ -67,8 +64,14 @@ def _table(table: Table, workshop: Workshop, *, seeds: int) -> dict[str, Any]:
         "data": table.data,
         "columns": list(table.columns),
         "rows": rows,
-        "missing": wanted - found,
     }
+
+
+def _missing(table: Table, workshop: Workshop, *, seeds: int) -> int:
+    cells = [cell for row in table.rows for cell in row.cells.values()]
+    if table.data not in workshop.data:
+        return len(cells) * seeds
+    return sum(_record(cell, workshop, seed) is None for cell in cells for seed in range(seeds))
 
 
 def _row(table: Table, row: Row, workshop: Workshop, *, seeds: int) -> dict[str, Any]:

@@ -88,6 +88,18 @@ def test_a_run_without_time_says_what_is_missing(tmp_path: Path, capsys: pytest.
     assert "numbers still missing" in (tmp_path / "paper_tables.md").read_text()
 
 
+@pytest.mark.usefixtures("miniature")
+def test_a_run_may_be_narrowed_to_rows_and_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["--tables", "1", "--rows", "no teacher,normal", "--state", str(tmp_path / "state"), "--out", str(tmp_path)]
+    assert main([*line, "--columns", "student closed"]) == 0
+    assert "3 of 3 trainings are left" in capsys.readouterr().out
+    table = json.loads((tmp_path / "paper_tables_smoke.json").read_text())["tables"][0]
+    measured = {row["label"] for row in table["rows"] for cell in row["cells"].values() if cell["seeds"]}
+    assert measured == {"no teacher", "normal"}
+    with pytest.raises(SystemExit, match="rows are: ke, nasty"):
+        main([*line, "--columns", "studnet"])
+
+
 def test_a_stopped_run_goes_on_to_the_number_of_an_unbroken_one(tmp_path: Path) -> None:
     cell = Cell(FIRST, _NET, SDB, OWN, _NET)
     whole = _workshop(tmp_path / "whole").value(cell, 0)
@@ -161,16 +173,16 @@ def _table(closed: float, opened: float) -> dict[str, Any]:
         {"label": "sdb", "cells": sdb},
     ]
     columns = ["box closed", "box open", "student closed", "student open"]
-    about = {"number": 1, "title": "a title", "about": "what it is.", "data": FIRST, "missing": 0}
+    about = {"number": 1, "title": "a title", "about": "what it is.", "data": FIRST}
     return {**about, "columns": columns, "rows": rows}
 
 
 def _result() -> dict[str, Any]:
     images = {"source": "given", "train": 5000, "train_of": 50000, "test": 10000, "test_of": 10000, "classes": 10}
-    empty = {"number": 2, "title": "none", "about": "", "data": "second", "columns": [], "rows": [], "missing": 4}
+    empty = {"number": 2, "title": "none", "about": "", "data": "second", "columns": [], "rows": []}
     return {
         **{"scale": "small", "words": "some words", "differs": ["a way"], "epochs_share": 0.5, "seeds": 3},
-        **{"chosen": [1, 2], "missing": {"1": 0, "2": 4}, "command": "the command", "devices": ["a device"]},
+        **{"missing": {"1": 0, "2": 4}, "command": "the command", "devices": ["a device"]},
         **{"code_versions": ["1+abc"], "trainings": 9, "training_seconds": 7200.0, "processor_seconds": 60.0},
         "versions": {"python": "3", "torch": "2"},
         "data": {FIRST: {**images, "shape": [3, 32, 32], "sha256": "0" * 64}},
