@@ -1,13 +1,14 @@
 """`sdb licenses`: who may have a box's knowledge."""
 
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 import sdb_client
 from sdb_client.cli.options import LOCAL, Expiry, Json, Limit, Token, Url, in_utc
-from sdb_client.cli.output import show_one, show_rows
+from sdb_client.cli.output import show_json, show_one, show_rows
 
 Mode = Literal["delivered", "hosted"]
 
@@ -82,3 +83,24 @@ def revoke_license(license_id: str, url: Url = LOCAL, token: Token = None, as_js
     """End a license for good."""
     with sdb_client.Client(url, token=token) as client:
         show_one(client.licenses.revoke(license_id), as_json=as_json)
+
+
+@app.command("trace")
+def trace_key(
+    found: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The key: its file, an .npy or a picture.")
+    ],
+    box_id: Annotated[str, typer.Option("--box", help="The box that the key opens.")],
+    url: Url = LOCAL,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Say from which license of your box a key that turned up came, or that it cannot be said."""
+    with sdb_client.Client(url, token=token) as client:
+        trace = client.licenses.trace(box_id, found)
+    if as_json:
+        show_json(trace)
+        return
+    if trace.licenses:
+        show_rows(trace.licenses, ("license_id", "customer_id", "z", "false_accusation"), as_json=False)
+    typer.echo(f"{trace.verdict.replace('_', ' ')}: {trace.detail} Compared with {trace.compared} licenses.")

@@ -71,7 +71,7 @@ def _subject(given: argparse.Namespace) -> Subject:
         splits=splits,
         architecture=architecture,
         policy=record["policy"],
-        settings=WrapSettings.from_dict(record["config"]),
+        settings=WrapSettings.for_policy(record["policy"], record["config"]),
         seed=int(record["seed"]),
         history=record["history"],
         model_sha256=sha256_of(given.model),

@@ -4,65 +4,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sdb_client import Box, Client
-from sdb_client.cli import app, main
+from sdb_client.cli import app
 from sdb_client.jobs import Job
 
 from . import standing_in
+from .conftest import Sdb
 from .running import Service
 from .standing_in import JOBS
-
-
-@dataclass(frozen=True)
-class Told:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Sdb = Callable[..., Told]
-
-
-@pytest.fixture
-def sdb(
-    service: Service,
-    provider: Client,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Sdb:
-    """Run the command in this process as the provider, in a folder of its own, against the running service."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SDB_URL", service.url)
-    token = provider.tokens.issue("command").token
-
-    def run(*arguments: str | Path, token: str = token) -> Told:
-        monkeypatch.setenv("SDB_TOKEN", token)
-        monkeypatch.setattr(sys, "argv", ["sdb", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return Told(int(end.value.code or 0), said.out, said.err)
-
-    return run
-
-
-@pytest.fixture
-def job(provider: Client, service: Service, checkpoint: Path) -> Job:
-    return standing_in.queued_job(provider, service.runtime, checkpoint)
-
-
-@pytest.fixture
-def box(job: Job, provider: Client, service: Service) -> Box:
-    standing_in.finish(service.runtime, standing_in.take(service.runtime, JOBS, job.id))
-    return provider.boxes.get(provider.jobs.wait(job.id, timeout=10).box_id or "")
 
 
 def test_help_loads_nothing_that_is_slow() -> None:
@@ -85,7 +39,7 @@ print("LOADED", [name for name in {slow!r} if name in sys.modules])
 def test_every_command_of_the_contract_is_there_and_says_what_it_does() -> None:
     groups = {group.name for group in app.registered_groups}
     commands = {command.name for command in app.registered_commands}
-    assert commands == {"serve", "worker", "wrap", "predict", "distill", "report"}
+    assert commands == {"serve", "worker", "wrap", "predict", "distill", "report", "attack"}
     assert groups == {"jobs", "boxes", "licenses", "key", "audit", "admin"}
     for typer_app in (app, *(group.typer_instance for group in app.registered_groups)):
         assert typer_app is not None
@@ -202,7 +156,7 @@ def test_the_report_is_a_table_of_evidence(sdb: Sdb, job: Job, provider: Client,
     told = sdb("report", job.id)
 
     assert told.returncode == 0, told.stderr
-    for words in ("box: open", "98.2 ± 0.5", "attack: temperature 4", "0.12", "FAIL", "It lost too much."):
+    for words in ("box: open", "98.2 ± 0.5", "temperature 4", "+0.0 ± 0.4", "0.12", "FAIL", "It lost too much."):
         assert words in told.stdout
     assert json.loads(sdb("report", job.id, "--json").stdout) == report
 
