@@ -46,11 +46,7 @@ def wrap(
     Raises InvalidSettings for an unknown policy, KeyShapeMismatch, BoxCollapsed, and what `training.train` raises.
     """
     check_policy(policy)
-    if tuple(key.kappa.shape) != architecture.shape:
-        raise KeyShapeMismatch(
-            f"The key is for inputs of shape {tuple(key.kappa.shape)}, the model reads {architecture.shape}; "
-            "draw a key of the model's shape."
-        )
+    _check_key(key, architecture)
     frozen(original.to(run.device))
     net = _first_net(original, architecture, settings=settings, run=run)
     if policy == "normal":
@@ -68,6 +64,14 @@ def wrap(
     history = train(net, objective, case.images, normalisation=case.normalisation, settings=settings, run=run)
     _check_kept(case)
     return WrapResult(net=frozen(net), history=history)
+
+
+def _check_key(key: Key, architecture: Architecture) -> None:
+    if tuple(key.kappa.shape) != architecture.shape:
+        raise KeyShapeMismatch(
+            f"The key is for inputs of shape {tuple(key.kappa.shape)}, the model reads {architecture.shape}; "
+            "draw a key of the model's shape."
+        )
 
 
 def _first_net(original: nn.Module, architecture: Architecture, *, settings: WrapSettings, run: Run) -> nn.Module:
