@@ -40,12 +40,15 @@ def _evidence(report: dict[str, Any]) -> Table:
 
 
 def _attacks(report: dict[str, Any]) -> Table:
+    """The strongest first; who holds more than answers is marked. Over the floor: with one standard error."""
     table = Table(title="Attacks: what a thief's student reaches", title_justify="left")
-    for name in ("attack", "sees", "floor", "student", "leak"):
+    for name in ("attack", "sees", "floor", "student", "over floor", "leak"):
         table.add_column(name, justify="left" if name in {"attack", "sees"} else "right")
-    for attack in report["attacks"]:
+    for attack in sorted(report["attacks"], key=lambda row: (row["holds"], -row["points_over_floor"])):
         leak = "–" if attack["leak"] is None else f"{attack['leak']:.2f}"
-        table.add_row(attack["name"], attack["interface"], _points(attack["floor"]), _points(attack["accuracy"]), leak)
+        over = f"{attack['points_over_floor']:+.1f} ± {attack['standard_error']:.1f}"
+        name = attack["name"] if attack["holds"] == "nothing" else f"{attack['name']} (holds {attack['holds']})"
+        table.add_row(name, attack["interface"], _points(attack["floor"]), _points(attack["accuracy"]), over, leak)
     return table
 
 
