@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -41,7 +42,8 @@ def _evidence(report: dict[str, Any]) -> Table:
 
 def _attacks(report: dict[str, Any]) -> Table:
     """The strongest first; who holds more than answers is marked. Over the floor: with one standard error."""
-    table = Table(title="Attacks: what a thief's student reaches", title_justify="left")
+    title = "Attacks: what a thief's student reaches"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)  # fits into 80 letters
     for name in ("attack", "sees", "floor", "student", "over floor", "leak"):
         table.add_column(name, justify="left" if name in {"attack", "sees"} else "right")
     for attack in sorted(report["attacks"], key=lambda row: (row["holds"], -row["points_over_floor"])):
