@@ -43,7 +43,7 @@ def _evidence(report: dict[str, Any]) -> Table:
 def _attacks(report: dict[str, Any]) -> Table:
     """The strongest first; who holds more than answers is marked. Over the floor: with one standard error."""
     title = "Attacks: what a thief's student reaches"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)  # fits into 80 letters
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fits into 80 letters
     for name in ("attack", "sees", "floor", "student", "over floor", "leak"):
         table.add_column(name, justify="left" if name in {"attack", "sees"} else "right")
     for attack in sorted(report["attacks"], key=lambda row: (row["holds"], -row["points_over_floor"])):

@@ -5,7 +5,6 @@ import importlib.util
 import json
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,46 +14,14 @@ from sdb_service.tables import Model as ModelRow
 
 from . import standing_in
 from .conftest import Sdb
+from .method import REPORT, asked, stand_in
 from .running import Service
-
-# Stands in for the method: keeps what it was asked with what lay in the box's folder, and answers a report.
-METHOD = """
-import json, sys
-from pathlib import Path
-given, here = sys.argv[1:], Path(__file__).parent
-kept = {"given": given}
-if "--box" in given:
-    folder = Path(given[given.index("--box") + 1])
-    kept["modes"] = [oct(path.stat().st_mode & 0o777) for path in (folder, folder / "key.safetensors")]
-    for name in ("box.safetensors", "key.safetensors", "history.json"):
-        (here / name).write_bytes((folder / name).read_bytes())
-(here / f"{given[0]}.json").write_text(json.dumps(kept))
-failure = here / "failure.json"
-if failure.exists():
-    code, answer = json.loads(failure.read_text())
-    print(answer)
-    print("what went wrong", file=sys.stderr)
-    sys.exit(code)
-if "--list" in given:
-    print("the panel")
-else:
-    out = Path(given[given.index("--out") + 1])
-    out.write_text("<page>" if given[0] == "report" else (here / "report_to_answer.json").read_text())
-"""
-VALUE = {"mean": 61.25, "std": 0.5, "seeds": 4}
-FLOOR = {"mean": 60.25, "std": 0.5, "seeds": 4}
-ROW = {"name": "label-only", "interface": "labels", "holds": "nothing", "accuracy": VALUE, "floor": FLOOR, "leak": None}
-REPORT = {"schema": "sdb-report/1", "accuracy": {"closed": VALUE}, "attacks": [ROW], "verdicts": {}}
 
 
 @pytest.fixture
 def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a stand-in for the method, found before the real one."""
-    folder = tmp_path / "elsewhere" / "sdb_core"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text("")
-    (folder / "__main__.py").write_text(METHOD)
-    (folder / "report_to_answer.json").write_text(json.dumps(REPORT))
+    folder = stand_in(tmp_path / "elsewhere")
     monkeypatch.setenv("PYTHONPATH", str(folder.parent))
     return folder
 
@@ -64,11 +31,6 @@ def key_file(box: Box, tmp_path: Path) -> Path:
     """The box's key, as a customer would have it."""
     key = Key(standing_in.kappa_of_tests(), standing_in.LAM, (0.5,), (0.25,), box.id)
     return key.save(tmp_path / "box.key")
-
-
-def asked(method: Path, command: str = "attack") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((method / f"{command}.json").read_text())
-    return found
 
 
 def test_the_box_and_its_key_are_handed_to_the_method_and_the_report_is_shown(
