@@ -71,8 +71,8 @@ def load_weights(path: Path, net: nn.Module, *, limit: int = MOST_BYTES) -> None
 
     Raises what `read_state_dict` raises, and a WeightsError that names the first tensors at fault.
     """
-    found = read_state_dict(path, limit=limit)
     wanted = net.state_dict()
+    found = _with_prefix_of(wanted, read_state_dict(path, limit=limit))
     _check_names(found, wanted)
     _check_shapes(found, wanted)
     net.load_state_dict({name: _converted(name, found[name], like=wanted[name]) for name in wanted})
@@ -147,6 +147,13 @@ def _state_dict_in(content: Any) -> dict[str, Tensor]:
 def _without_prefix(found: dict[str, Tensor]) -> dict[str, Tensor]:
     if found and all(name.startswith("module.") for name in found):
         return {name.removeprefix("module."): tensor for name, tensor in found.items()}
+    return found
+
+
+def _with_prefix_of(wanted: Mapping[str, Tensor], found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names as a net has them whose own begin with "module." all: a program of a net in a wrapper."""
+    if wanted and all(name.startswith("module.") for name in wanted):
+        return {f"module.{name}": tensor for name, tensor in found.items()}
     return found
 
 

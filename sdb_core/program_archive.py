@@ -191,7 +191,7 @@ def _check_model(model: Any) -> None:
             size, target = item.get("expr_str"), item.get("target")
             if size is not None and not (isinstance(size, str) and _SIZE.fullmatch(size)):
                 raise CheckpointUnsafe(f"The program's sizes are more than arithmetic; {EXPORT_AGAIN}.")
-            if "outputs" in item and target is not None:
+            if target is not None and ("inputs" in item or "outputs" in item):
                 _check_call(str(target))
 
 

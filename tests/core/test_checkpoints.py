@@ -209,3 +209,10 @@ def test_writing_leaves_no_temporary_file_behind(tmp_path, net):
     save_weights(net, tmp_path / "a.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
     assert io.BytesIO((tmp_path / "a.safetensors").read_bytes()).read(1)
+
+
+def test_a_net_whose_own_names_begin_with_module_gets_its_weights_back(tmp_path):
+    wrapper = nn.Module()
+    wrapper.module = nn.Linear(4, 4)
+    save_weights(wrapper, tmp_path / "a.safetensors")
+    load_weights(tmp_path / "a.safetensors", wrapper)

@@ -19,7 +19,7 @@ from torch.export import ExportedProgram
 
 from sdb_core.checkpoint_checks import check_size
 from sdb_core.checkpoints import MOST_BYTES, require_plain
-from sdb_core.errors import ArchitectureRefused, CheckpointUnreadable
+from sdb_core.errors import ArchitectureRefused, CheckpointUnreadable, CoreError
 from sdb_core.files import sha256_of
 from sdb_core.nets.program.filling import Filling, fill, fillings
 from sdb_core.nets.program.graph import state_names, trainable
@@ -63,11 +63,25 @@ def read_program(path: Path, *, num_classes: int, shape: tuple[int, int, int], l
     check_archive(path)
     require_plain(read_examples(path))
     exported = _loaded(path)
+    try:
+        template, by_name = _trainable(exported, num_classes=num_classes, shape=shape)
+    except (CoreError, MemoryError):
+        raise
+    except Exception as error:
+        raise CheckpointUnreadable(
+            f"The program's graph does not hold together ({type(error).__name__}); {EXPORT_AGAIN}."
+        ) from error
+    rehearse(template, num_classes=num_classes, shape=shape)
+    return Program(num_classes, shape, sha256_of(path), template, by_name)
+
+
+def _trainable(
+    exported: ExportedProgram, *, num_classes: int, shape: tuple[int, int, int]
+) -> tuple[ProgramNet, dict[str, Filling]]:
     check_signature(exported, num_classes=num_classes, shape=shape)
     state = {**exported.state_dict, **exported.constants}
-    template = ProgramNet(trainable(exported), state_names(exported), state, kept=set(exported.state_dict))
-    rehearse(template, num_classes=num_classes, shape=shape)
-    return Program(num_classes, shape, sha256_of(path), template, fillings(exported))
+    net = ProgramNet(trainable(exported), state_names(exported), state, kept=set(exported.state_dict))
+    return net, fillings(exported)
 
 
 def _loaded(path: Path) -> ExportedProgram:

@@ -64,8 +64,8 @@ def _memory(tensor: Tensor) -> tuple[object, ...]:
 
 
 def _as_state(tensor: Tensor) -> Tensor:
-    """A parameter where it can learn, a buffer otherwise; memory of its own."""
-    copied = tensor.detach().clone()
+    """A parameter where it can learn, a buffer otherwise; on the CPU, with memory of its own."""
+    copied = tensor.detach().cpu().clone()
     if isinstance(tensor, nn.Parameter) and copied.is_floating_point():
         return nn.Parameter(copied)
     return copied
