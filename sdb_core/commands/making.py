@@ -44,6 +44,8 @@ def _train(given: argparse.Namespace) -> Answer:
     net = new_student(architecture, seed=given.seed, device=torch.device(given.device))
     settings = TrainingSettings.from_dict(over_preset(settings_of(given), "original"))
     fit(net, splits.train, normalisation=normalisation, settings=settings, run=run_of(given, "train"))
+    if not given.team.leads:
+        return {}
     save_weights(net, given.out)
     return {
         "accuracy": round(accuracy(net, splits.test, normalisation=normalisation), 3),
@@ -57,7 +59,8 @@ def _wrap(given: argparse.Namespace) -> Answer:
     splits, normalisation, architecture = task(given)
     original = loaded(given.model, architecture, device=given.device)
     settings = WrapSettings.for_policy(given.policy, settings_of(given))
-    generator = torch.Generator().manual_seed(given.key_seed if given.key_seed is not None else _fresh_seed())
+    key_seed = given.key_seed if given.key_seed is not None else given.team.told(_fresh_seed())
+    generator = torch.Generator().manual_seed(key_seed)
     key = Key.random(
         architecture.shape, mean=normalisation.mean, std=normalisation.std, lam=settings.lam, generator=generator
     )
@@ -72,6 +75,8 @@ def _wrap(given: argparse.Namespace) -> Answer:
         architecture=architecture,
         run=run_of(given, "wrap"),
     )
+    if not given.team.leads:
+        return {}
     save_weights(result.net, given.out / "box.safetensors")
     key.save(given.out / "key.safetensors", box_id=given.out.name)
     record = {"policy": given.policy, "config": settings.to_dict(), "seed": given.seed, "history": result.history}
@@ -93,6 +98,8 @@ def _distill(given: argparse.Namespace) -> Answer:
     settings = StudentSettings.from_dict(over_preset(settings_of(given), "student", of=given.student))
     run = run_of(given, "distill")
     distill(student, teacher, splits.train, normalisation=normalisation, settings=settings, run=run, key=key)
+    if not given.team.leads:
+        return {}
     if given.out:
         save_weights(student, given.out)
     return {
@@ -100,6 +107,9 @@ def _distill(given: argparse.Namespace) -> Answer:
         "with_key": key is not None,
         "student": str(given.out) if given.out else None,
     }
+
+
+COMMANDS = (_train, _wrap, _distill)
 
 
 def _fresh_seed() -> int:

@@ -106,6 +106,7 @@ def run_of(given: argparse.Namespace, stage: str) -> Run:
         device=torch.device(given.device),
         observer=Console(),
         state_path=getattr(given, "checkpoint", None),
+        team=given.team,
     )
 
 

@@ -16,7 +16,7 @@ def add_to(commands: Any) -> None:
     """This command and its options."""
     text = "write a report as one page that stands alone"
     parser = commands.add_parser("report", help=text, description=text)
-    parser.set_defaults(command=_report, show=plain, parser=parser, threads=1)
+    parser.set_defaults(command=_report, show=plain, parser=parser, threads=1, device="cpu")
     parser.add_argument("report", type=Path, metavar="REPORT.json", help="what `evaluate` or `attack` wrote")
     parser.add_argument("--out", type=Path, metavar="REPORT.html", help="default: beside the report")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="also write each figure as .svg and .png")

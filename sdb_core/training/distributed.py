@@ -65,18 +65,21 @@ class Team:
 
 
 @contextmanager
-def joined_team(device: str) -> Iterator[tuple[Team, torch.device]]:
+def joined_team(device: str) -> Iterator[tuple[Team, str]]:
     """The team that `torchrun` has started, and this process's own device: cuda:0, cuda:1, ... for "cuda".
 
-    Without `torchrun`: this process alone.
+    Without `torchrun`: this process alone. Who has joined before stays in the team.
     """
     if not (dist.is_available() and dist.is_torchelastic_launched()):
-        yield Team(), torch.device(device)
+        yield Team(), device
         return
-    own = torch.device("cuda", dist.get_node_local_rank()) if device == "cuda" else torch.device(device)
-    if own.type == "cuda":
+    own = f"cuda:{dist.get_node_local_rank()}" if device == "cuda" else device
+    if dist.is_initialized():
+        yield Team(dist.get_rank(), dist.get_world_size()), own
+        return
+    if own.startswith("cuda"):
         torch.cuda.set_device(own)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if own.type == "cuda" else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if own.startswith("cuda") else "gloo")
     try:
         yield Team(dist.get_rank(), dist.get_world_size()), own
     finally:
