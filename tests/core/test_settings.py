@@ -36,6 +36,8 @@ def test_nested_settings_survive_json():
         (TrainingSettings, {"lr": "fast"}),
         (TrainingSettings, {"momentum": 1.0}),
         (TrainingSettings, {"optimiser": "lion"}),
+        (TrainingSettings, {"accumulate": 0}),
+        (TrainingSettings, {"compile": "yes"}),
         (TrainingSettings, {"schedule": "stairs"}),
         (TrainingSettings, {"gamma": 0}),
         (TrainingSettings, {"milestones": [0.75, 0.5]}),
