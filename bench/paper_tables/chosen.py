@@ -20,7 +20,7 @@ SMOKE = Scale(
         second_students=("sdb:cnn-small",),
     ),
     differs=(
-        "a thousandth of the paper's work: nothing here says how its method does at its own size",
+        "far from the paper's size: nothing here says how its method does there",
         "Adam at 0.003 with a cosine, batches of 64, no augmentation; originals 30 epochs, boxes 40, students 24",
         "omega 0.1 and eta 0.001 (the paper's were not found)",
     ),

@@ -32,7 +32,9 @@ def read_results(folder: Path) -> list[Result]:
 
 def rendered(results: list[Result]) -> str:
     """The page."""
-    parts = [_HEAD, f"**The paper's figures.** {SOUGHT}\n", f"{SETUP}\n", _HOW]
+    parts = [_HEAD, f"**The paper's figures.**\n{SOUGHT}\n", f"{SETUP}\n", _HOW]
+    absent = [name for name in _ORDER if name not in {result["scale"] for result in results}]
+    parts += [f"Not run yet: the scale{'s' if len(absent) > 1 else ''} `{'` and `'.join(absent)}`.\n"] if absent else []
     return "\n".join(parts + [_scale(result) for result in results]).rstrip() + "\n"
 
 

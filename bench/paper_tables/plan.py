@@ -67,13 +67,15 @@ def _comparison(number: int, data: str, words: str, teacher: str, students: Sequ
     rows = [Row(label, _both(data, teacher, recipe, names)) for label, recipe in POLICIES.items()]
     told = ", ".join(f"{name} {net}" for name, net in names.items())
     about = f"Each policy wraps the teacher {teacher}; its students ({told}) are taught on x (closed) and x~ (open)."
-    return Table(number, f"the policies compared on {words}", about, data, tuple(columns), (scratch, *rows))
+    return Table(
+        number, f"the policies compared, with {words}'s settings", about, data, tuple(columns), (scratch, *rows)
+    )
 
 
 def _ablations(teacher: str, student: str) -> Table:
     rows = [Row(label, _both(FIRST, teacher, recipe, {STUDENT: student})) for label, recipe in ABLATIONS.items()]
     about = f"`sdb` with one part left out or changed; teacher {teacher}, student {student}."
-    return Table(3, "the ablations on CIFAR-10", about, FIRST, _columns(), tuple(rows))
+    return Table(3, "the ablations, with CIFAR-10's settings", about, FIRST, _columns(), tuple(rows))
 
 
 def _other_teachers(others: Sequence[str], teacher: str, student: str) -> Table:
@@ -83,7 +85,7 @@ def _other_teachers(others: Sequence[str], teacher: str, student: str) -> Table:
         for label, recipe in (("normal", Recipe()), ("sdb", SDB), ("sdb-hardened (ours)", HARDENED)):
             rows.append(Row(f"{net} to {taught}: {label}", _both(FIRST, net, recipe, {STUDENT: taught})))
     about = "Teachers of other architectures, and a student as large as its teacher."
-    return Table(4, "other teachers on CIFAR-10", about, FIRST, _columns(), tuple(rows))
+    return Table(4, "other teachers, with CIFAR-10's settings", about, FIRST, _columns(), tuple(rows))
 
 
 def _temperatures(teacher: str, student: str) -> Table:
@@ -102,7 +104,7 @@ def _temperatures(teacher: str, student: str) -> Table:
         for heat in TEMPERATURES
     ]
     about = f"Students at other temperatures than the box was made for; teacher {teacher}, student {student}."
-    return Table(5, "temperatures on CIFAR-10", about, FIRST, tuple(asked), tuple(rows))
+    return Table(5, "temperatures of the students", about, FIRST, tuple(asked), tuple(rows))
 
 
 def _keys(teacher: str, student: str) -> Table:
@@ -118,7 +120,7 @@ def _keys(teacher: str, student: str) -> Table:
             cells[f"{name} student"] = Cell(FIRST, teacher, recipe, key, student)
         rows.append(Row(label, cells))
     about = f"The box asked under keys that anyone can draw; teacher {teacher}, student {student}."
-    return Table(6, "random keys on CIFAR-10", about, FIRST, tuple(rows[0].cells), tuple(rows))
+    return Table(6, "random keys", about, FIRST, tuple(rows[0].cells), tuple(rows))
 
 
 def _columns() -> tuple[str, ...]:

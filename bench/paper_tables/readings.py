@@ -44,7 +44,7 @@ def _signs(table: Result) -> str:
             if paper is not None and ours is not None:
                 same = "the same sign" if (paper > 0) == (ours > 0) else "another sign"
                 found.append(f"{row['label']}, {column}: {ours:+.2f} here, {paper:+.2f} in the paper, {same}")
-    return f" Against the paper: {'; '.join(found)}." if found else ""
+    return f" Against the paper's ResNet-18 to CNN on CIFAR-10: {'; '.join(found)}." if found else ""
 
 
 def _ablations(table: Result) -> str:
@@ -120,7 +120,10 @@ def _keys(table: Result) -> str:
 
 
 def _sentence(parts: list[str]) -> str:
-    return f"{parts[0][0].upper()}{parts[0][1:]}{''.join('; ' + part for part in parts[1:])}." if parts else ""
+    if not parts:
+        return ""
+    whole = "; ".join(parts) + "."
+    return f"T{whole[1:]}" if whole.startswith("the ") else whole
 
 
 def _cell(table: Result, label: str, column: str) -> Result:

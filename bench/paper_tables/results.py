@@ -38,6 +38,7 @@ def gathered(
         "data": {role: one.summary for role, one in workshop.data.items()},
         "config": _config(workshop),
         "tables": told,
+        "box_settings": _settings(tables, workshop),
     }
 
 
@@ -80,12 +81,24 @@ def _row(table: Table, row: Row, workshop: Workshop, *, seeds: int) -> dict[str,
         found = _cell(cell, workshop, seeds=seeds)
         paper = DIFFERENCES_TO_SCRATCH.get((table.number, row.label, column))
         cells[column] = found | ({"paper_over_scratch": paper} if paper is not None else {})
-    recipes = {cell.recipe.policy: _settings(cell, workshop) for cell in row.cells.values() if cell.teacher}
-    return {"label": row.label, "settings": recipes, "cells": cells}
+    boxes = sorted({_box(cell) for cell in row.cells.values() if _is_boxed(cell)})
+    return {"label": row.label, "boxes": boxes, "cells": cells}
 
 
-def _settings(cell: Cell, workshop: Workshop) -> dict[str, Any]:
-    return {} if cell.recipe.policy == "normal" else workshop.scale.wrapping(cell.recipe, cell.data).to_dict()
+def _settings(tables: list[Table], workshop: Workshop) -> dict[str, Any]:
+    """The settings of every box, by the names that rows give them."""
+    cells = [cell for table in tables for cell in table.cells() if _is_boxed(cell)]
+    return {_box(cell): workshop.scale.wrapping(cell.recipe, cell.data).to_dict() for cell in cells}
+
+
+def _is_boxed(cell: Cell) -> bool:
+    return bool(cell.teacher) and cell.recipe.policy != "normal"
+
+
+def _box(cell: Cell) -> str:
+    """A name for a policy with its changes on one data set, in words."""
+    changes = "".join(f", {name} {value}" for name, value in cell.recipe.changes)
+    return f"{cell.recipe.policy}{changes} ({cell.data})"
 
 
 def _cell(cell: Cell, workshop: Workshop, *, seeds: int) -> dict[str, Any]:
