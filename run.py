@@ -19,6 +19,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "sdb-installed"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NEEDED_GIB = 12
+MOST_AT_ONCE = 4
 USAGE = """usage: python3 run.py COMMAND [options]
 
   demo [--json FILE] [--port N] [--keep]   the whole story for real: wrap a model, license it, show the evidence
@@ -57,8 +58,11 @@ def _serve(rest: list[str]) -> int:
 
 
 def _test(rest: list[str]) -> int:
+    """All tests run side by side, a file of them at a time; those that are named run one after the other."""
     os.chdir(ROOT)
-    return _become(["-m", "pytest", *rest])
+    every = all(option.startswith("-") for option in rest)
+    side_by_side = ["-n", str(min(os.cpu_count() or 1, MOST_AT_ONCE)), "--dist", "loadfile"] if every else []
+    return _become(["-m", "pytest", *side_by_side, *rest])
 
 
 def _check(rest: list[str]) -> int:
