@@ -14,6 +14,12 @@ _CLAIMS = {
     "uniqueness": "Only the right key opens the box.",
     "robustness": "No attack learns more than right predictions give away in any case.",
 }
+_MEASURED = {
+    "fidelity": ("points lost", "at most"),
+    "effectiveness": ("points hidden", "at least"),
+    "uniqueness": ("points ahead", "at least"),
+    "robustness": ("points over the floor", "at most"),
+}
 _NETWORKS = (("original", "the original"), ("closed", "the box, without the key"), ("open", "the box, with the key"))
 _STUDENTS = (
     ("scratch", "nobody: labels alone"),
@@ -97,8 +103,9 @@ def _card(verdict: Verdict) -> str:
     )
     figure = ""
     if verdict.value is not None:
-        limit = "" if verdict.limit is None else f" <small>limit {verdict.limit:g}</small>"
-        figure = f'<p class="figure">{verdict.value:.1f} points{limit}</p>'
+        what, bound = _MEASURED.get(verdict.goal, ("points", "limit"))
+        limit = "" if verdict.limit is None else f" <small>wanted: {bound} {verdict.limit:g}</small>"
+        figure = f'<p class="figure">{verdict.value:.1f} {what}{limit}</p>'.replace(">-", ">−")
     return (
         f'<div class="verdict {kind}"><h3>{escape(verdict.goal.capitalize())} <span class="mark">{mark}</span></h3>'
         f'<p class="claim">{escape(_CLAIMS.get(verdict.goal, ""))}</p>{figure}<p>{escape(verdict.why)}</p></div>'

@@ -57,7 +57,7 @@ function drawAttacks(place, attacks) {
     shapes: [{ type: "rect", x0: 0, x1: limit, yref: "paper", y0: 0, y1: 1, fillcolor: "#e3edfb", line: { width: 0 }, layer: "below" }],
     annotations: [...numbers, ...headings],
     hovermode: "closest",
-    margin: { l: 8, r: 84, t: 8, b: 44 },
+    margin: { l: 8, r: 102, t: 8, b: 44 },
     height: 70 + 26 * lines.length,
     showlegend: false,
   }), CONFIG);
