@@ -11,6 +11,8 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sdb_service.errors import SealBroken
 from sdb_service.secret import Secret
@@ -56,11 +58,21 @@ def unseal(sealed: bytes, *, context: str, keys: KeyEncryption) -> Secret:
     Raises:
         SealBroken: for any reason at all; the message does not tell which.
     """
-    bound = context.encode()
-    if sealed[:4] != _FORMAT or len(sealed) < 4 + _WRAPPED + _NONCE + _TAG:
-        raise SealBroken
-    data_key = keys.unwrap(sealed[4 : 4 + _WRAPPED], bound)
-    return Secret(_decrypt(AESGCM(data_key.reveal()), sealed[4 + _WRAPPED :], bound))
+    data_key = _data_key(sealed, context, keys)
+    return Secret(_decrypt(AESGCM(data_key.reveal()), sealed[4 + _WRAPPED :], context.encode()))
+
+
+def derive(sealed: bytes, *, context: str, label: str, keys: KeyEncryption) -> Secret:
+    """A secret of 32 bytes for what `label` names that belongs to a sealed value: its data key by HKDF (RFC 5869).
+
+    It tells nothing of the value, and whoever knows the value cannot compute it. It lasts as long as the data key:
+    under a new key-encryption key that must be wrapped again, and the value not be sealed anew.
+    Raises:
+        SealBroken: as `unseal`.
+    """
+    data_key = _data_key(sealed, context, keys)
+    hkdf = HKDF(algorithm=SHA256(), length=_KEY, salt=None, info=f"{label}|{context}".encode())
+    return Secret(hkdf.derive(data_key.reveal()))
 
 
 def key_context(*, account_id: str, box_id: str, key_id: str, version: int) -> str:
@@ -102,6 +114,12 @@ def _make_key_file(path: Path) -> None:
         pass
     finally:
         temporary.unlink()
+
+
+def _data_key(sealed: bytes, context: str, keys: KeyEncryption) -> Secret:
+    if sealed[:4] != _FORMAT or len(sealed) < 4 + _WRAPPED + _NONCE + _TAG:
+        raise SealBroken
+    return keys.unwrap(sealed[4 : 4 + _WRAPPED], context.encode())
 
 
 def _encrypt(aead: AESGCM, value: bytes, bound: bytes) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdb_service.errors import SealBroken
-from sdb_service.sealing import LocalKeyEncryption, key_context, read_key_file, seal, unseal
+from sdb_service.sealing import LocalKeyEncryption, derive, key_context, read_key_file, seal, unseal
 from sdb_service.secret import Secret
 
 KAPPA = Secret(bytes(range(48)))
@@ -134,6 +134,27 @@ def test_all_who_ask_for_a_new_key_file_at_once_get_the_same_key(tmp_path: Path)
 def test_what_a_killed_process_left_half_made_does_not_stand_in_the_way(tmp_path: Path) -> None:
     (tmp_path / f"kek.{os.getpid()}.tmp").write_bytes(b"half")
     assert len(read_key_file(tmp_path / "kek")) == 32
+
+
+def test_a_derived_secret_is_always_the_same_and_another_for_each_label_and_value(
+    keys: LocalKeyEncryption, sealed: bytes
+) -> None:
+    found = derive(sealed, context=CONTEXT, label="a", keys=keys)
+
+    assert found == derive(sealed, context=CONTEXT, label="a", keys=keys)
+    assert len(found) == 32
+    assert found != derive(sealed, context=CONTEXT, label="b", keys=keys)
+    sealed_again = seal(KAPPA, context=CONTEXT, keys=keys)
+    assert found != derive(sealed_again, context=CONTEXT, label="a", keys=keys)  # it does not come from the value
+
+
+def test_nothing_is_derived_in_another_context_or_under_another_key(
+    keys: LocalKeyEncryption, sealed: bytes, tmp_path: Path
+) -> None:
+    with pytest.raises(SealBroken):
+        derive(sealed, context="another", label="a", keys=keys)
+    with pytest.raises(SealBroken):
+        derive(sealed, context=CONTEXT, label="a", keys=LocalKeyEncryption(tmp_path / "another"))
 
 
 def _opens(sealed: bytes, context: str, keys: LocalKeyEncryption) -> bool:
