@@ -18,7 +18,7 @@ from api.datasets.routes import router as datasets
 from api.errors import install_error_handlers
 from api.jobs.report_schema import router as report_schema
 from api.jobs.routes import router as jobs
-from api.licenses.routes import distill_router as distill
+from api.licenses.routes import boxes_router as licensed_boxes
 from api.licenses.routes import router as licenses
 from api.limits import RateLimit
 from api.middleware import ProblemForTooLarge, RequestLog
@@ -57,7 +57,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         jobs,
         report_schema,
         boxes,
-        distill,
+        licensed_boxes,
         licenses,
         audit,
         dashboard,

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from sdb_client.jobs import JobEvent as JobEvent
     from sdb_client.keys import Key as Key
     from sdb_client.licenses import License as License
+    from sdb_client.licenses import Suspect as Suspect
+    from sdb_client.licenses import Trace as Trace
     from sdb_client.models import Dataset as Dataset
     from sdb_client.models import InputSpec as InputSpec
     from sdb_client.models import Model as Model
@@ -75,7 +77,7 @@ _HOMES = {
     ),
     "jobs": ("Job", "JobEvent"),
     "keys": ("Key",),
-    "licenses": ("License",),
+    "licenses": ("License", "Suspect", "Trace"),
     "models": ("Dataset", "InputSpec", "Model", "Reason"),
     "uploads": ("Upload",),
     "wrapping": ("WrapEvent",),

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
-from sdb_client.http import Wire, path
+from sdb_client.http import Wire, path, read_json
 from sdb_client.keys import Key
 from sdb_client.shapes import from_json
 
 Mode = Literal["delivered", "hosted"]
+
+_MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"\x93NUMPY": "application/x-npy"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,29 @@ class License:
     expires_at: datetime | None = None
     max_downloads: int | None = None
     max_predictions: int | None = None
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A license whose mark a found key carries; `false_accusation` bounds how likely chance alone explains it."""
+
+    license_id: str
+    customer_id: str
+    z: float
+    false_accusation: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a found key tells: `verdict` is "attributed" (to `licenses`, the surest first) or "not_attributable"."""
+
+    box_id: str
+    verdict: str
+    reason: str
+    detail: str
+    licenses: tuple[Suspect, ...]
+    compared: int
+    limit: float
 
 
 class Licenses:
@@ -95,3 +121,17 @@ class Licenses:
         """
         answer = self._wire.send("GET", path("v1", "licenses", license_id, "key"), repeatable=False)
         return Key.from_bytes(answer.content)
+
+    def trace(self, box_id: str, found: Path | str | bytes) -> Trace:
+        """Which licenses of your box a key that turned up came from; recorded in the audit log.
+
+        `found` is a key file (changed or not), a float32 .npy of kappa [C, H, W], or a picture of it.
+
+        Raises:
+            NotFound: the box is not yours. Invalid: the key does not fit the box.
+        """
+        content = found if isinstance(found, bytes) else Path(found).read_bytes()
+        kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), "application/octet-stream")
+        address, headers = path("v1", "boxes", box_id, "trace"), {"Content-Type": kind}
+        answer = self._wire.send("POST", address, content=content, headers=headers, repeatable=False)
+        return from_json(Trace, read_json(answer))

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from api.boxes.decoding import Batch, decode
 from api.boxes.queries import get_usable_box
 from api.boxes.sessions import Logits, Sessions
-from api.licenses.keys import open_kappa
+from api.licenses.keys import license_kappa, open_kappa
 from api.licenses.validity import VALID, reason_code, refusal
 from sdb_service import clock
 from sdb_service.errors import Forbidden
@@ -36,12 +36,18 @@ def open_logits(
 ) -> Logits:
     """The open stream's logits [N, K] for the images of a body: T*(lambda x + (1 - lambda) kappa), Eq. 5.
 
-    The images are counted against the license first: an answer is never given uncounted.
+    The images are counted against the license first: an answer is never given uncounted. Whoever was given a delivered
+    license is answered under its own kappa_i. Attack: with the weights, which come with it, kappa is the solution of a
+    regression on open answers, and a key without a mark.
     """
     batch = decode(body, content_type, box.input, max_images=runtime.settings.max_predict_images, resize=resize)
     with runtime.database.transaction() as session:
-        _count(session, caller, box.id, images=len(batch))
-        kappa = open_kappa(session, box, runtime=runtime)
+        held = _count(session, caller, box.id, images=len(batch))
+        delivered = [one.id for one in held if one.mode == "delivered"]
+        if delivered:
+            kappa = license_kappa(session, box, delivered[0], runtime=runtime)
+        else:
+            kappa = open_kappa(session, box, runtime=runtime)
     return sessions.logits(box, blend(batch, kappa, lam=box.lam))
 
 
@@ -64,12 +70,13 @@ def _valid(held: list[License]) -> list[License]:
     return found
 
 
-def _count(session: Session, caller: Caller, box_id: str, *, images: int) -> None:
-    """Count against the newest license that has room for all the images."""
-    found = _valid(_licenses(session, caller, box_id))
+def _count(session: Session, caller: Caller, box_id: str, *, images: int) -> list[License]:
+    """Count against the newest license that has room for all the images; answers all the customer ever held."""
+    held = _licenses(session, caller, box_id)
+    found = _valid(held)
     for one in found:
         if _counted(session, one, images):
-            return
+            return held
     left = max(max(0, (one.max_predictions or 0) - one.predictions) for one in found)
     error = refusal("license_predictions_used_up")
     raise Forbidden(error.code, f"{error.detail} {left} are left and {images} were asked for.")

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from api.licenses import queries
 from api.licenses.validity import VALID, key_reason_code, refusal
-from sdb_service import clock
+from sdb_service import clock, tracing
 from sdb_service.errors import not_found
 from sdb_service.identity import Caller
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
-from sdb_service.sealing import key_context, unseal
+from sdb_service.sealing import derive, key_context, unseal
+from sdb_service.secret import Secret
 from sdb_service.tables import Box, License, SealedKey
 
 
@@ -32,7 +33,7 @@ def issue_key(session: Session, caller: Caller, license_id: str, *, runtime: Run
         raise not_found("license", license_id)
     _count_download(session, found)
     box = session.get_one(Box, found.box_id)
-    content = key_file(session, box, runtime=runtime)
+    content = key_file(box, license_kappa(session, box, found.id, runtime=runtime))
     detail = {"box_id": box.id, "download": found.downloads}
     record_act(session, caller, "license.key", found.id, owner=found.account_id, detail=detail)
     return content, box.id
@@ -40,15 +41,28 @@ def issue_key(session: Session, caller: Caller, license_id: str, *, runtime: Run
 
 def open_kappa(session: Session, box: Box, *, runtime: Runtime) -> npt.NDArray[np.float32]:
     """A box's kappa, unsealed: float32 [C, H, W] in normalised input space."""
-    row = session.execute(select(SealedKey).where(SealedKey.box_id == box.id)).scalar_one()
-    context = key_context(account_id=row.account_id, box_id=row.box_id, key_id=row.id, version=row.version)
-    opened = unseal(row.sealed, context=context, keys=runtime.keys)
+    row = _sealed_key(session, box)
+    opened = unseal(row.sealed, context=_context(row), keys=runtime.keys)
     return np.frombuffer(opened.reveal(), dtype="<f4").reshape(row.shape)
 
 
-def key_file(session: Session, box: Box, *, runtime: Runtime) -> bytes:
-    """A box's key as safetensors: `kappa`, and what belongs to it."""
+def license_kappa(session: Session, box: Box, license_id: str, *, runtime: Runtime) -> npt.NDArray[np.float32]:
+    """What a delivered license gives out, always the same: kappa with its mark; kappa itself where it is too small."""
     kappa = open_kappa(session, box, runtime=runtime)
+    if not tracing.is_marked(kappa.size):
+        return kappa
+    mark = tracing.mark_of(tracing_secret(session, box, runtime=runtime), license_id, kappa.shape)
+    return tracing.marked(kappa, mark, std=box.input["std"])
+
+
+def tracing_secret(session: Session, box: Box, *, runtime: Runtime) -> Secret:
+    """What a box's marks are drawn under. It cannot be computed from kappa, of which every customer knows much."""
+    row = _sealed_key(session, box)
+    return derive(row.sealed, context=_context(row), label="sdb-tracing/1", keys=runtime.keys)
+
+
+def key_file(box: Box, kappa: npt.NDArray[np.float32]) -> bytes:
+    """A key as safetensors: `kappa`, and what belongs to it."""
     metadata = {
         "format": "sdb-key/1",
         "lambda": repr(box.lam),
@@ -59,6 +73,14 @@ def key_file(session: Session, box: Box, *, runtime: Runtime) -> bytes:
         "sha256": hashlib.sha256(kappa.tobytes()).hexdigest(),
     }
     return save({"kappa": kappa}, metadata=metadata)
+
+
+def _sealed_key(session: Session, box: Box) -> SealedKey:
+    return session.execute(select(SealedKey).where(SealedKey.box_id == box.id)).scalar_one()
+
+
+def _context(row: SealedKey) -> str:
+    return key_context(account_id=row.account_id, box_id=row.box_id, key_id=row.id, version=row.version)
 
 
 def _count_download(session: Session, found: License) -> None:

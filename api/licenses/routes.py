@@ -11,12 +11,12 @@ from api.boxes.receiving import COUNTED_AS_IT_STREAMS, read_body
 from api.boxes.schemas import Predictions
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
-from api.licenses import distilling, keys, queries, schemas, service
+from api.licenses import distilling, keys, queries, schemas, service, tracing
 from api.paging import Page, PagingDep, page
 from sdb_service.tables import License
 
 router = APIRouter(prefix="/v1/licenses", tags=["licenses"])
-distill_router = APIRouter(prefix="/v1/boxes", tags=["licenses"])
+boxes_router = APIRouter(prefix="/v1/boxes", tags=["licenses"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -66,7 +66,7 @@ def get_key(license_id: str, caller: CallerDep, session: WriteSession, runtime: 
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@distill_router.post("/{box_id}/distill", response_model=Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
+@boxes_router.post("/{box_id}/distill", response_model=Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
 async def distill(box_id: str, request: Request, caller: CallerDep, runtime: RuntimeDep, resize: bool = False) -> Any:
     """Open logits for licensed customers; same bodies as predict. The server blends the key in, which never leaves."""
     box = await run_in_threadpool(distilling.require_license, runtime, caller, box_id)
@@ -85,3 +85,15 @@ async def distill(box_id: str, request: Request, caller: CallerDep, runtime: Run
         content = as_npy(logits, outputs=["logits"], temperature=1.0, num_shown=box.num_classes)
         return Response(content, media_type=NPY)
     return as_json(box, logits, outputs=["labels", "logits"], temperature=1.0, top_k=box.num_classes)
+
+
+@boxes_router.post("/{box_id}/trace", max_body_size=COUNTED_AS_IT_STREAMS)
+async def trace(box_id: str, request: Request, caller: CallerDep, runtime: RuntimeDep) -> schemas.Trace:
+    """Which licenses a key that turned up came from, or that it cannot be said; for the box's owner, and recorded.
+
+    The body is the key file (`application/octet-stream`), an npy array or a picture of the key.
+    """
+    box = await run_in_threadpool(tracing.require_own_box, runtime, caller, box_id)
+    body = await read_body(request, limit=runtime.settings.max_predict_bytes)
+    content_type = request.headers.get("content-type", "")
+    return await run_in_threadpool(tracing.trace, runtime, caller, box, body, content_type)

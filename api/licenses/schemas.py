@@ -56,3 +56,27 @@ class License(BaseModel):
         }
         plain = {name: getattr(row, name) for name in cls.model_fields if name not in derived}
         return cls.model_validate(plain | derived)
+
+
+class Suspect(BaseModel):
+    """A license whose mark a found key carries."""
+
+    license_id: str
+    customer_id: str
+    z: float = Field(description="The score of its mark; innocents' are standard normal.")
+    false_accusation: float = Field(
+        description="A bound on the probability that any innocent among the licenses compared scores as high."
+    )
+
+
+class Trace(BaseModel):
+    box_id: str
+    verdict: Literal["attributed", "not_attributable"]
+    reason: str = Field(
+        description="Stable code: trace_found, trace_mark_lost, trace_unrelated, trace_input_too_small, "
+        "trace_no_licenses."
+    )
+    detail: str
+    licenses: list[Suspect] = Field(description="The surest first; several where their customers joined their keys.")
+    compared: int = Field(description="How many licenses the key was held against.")
+    limit: float = Field(description="Licenses are named whose false_accusation is at most this.")

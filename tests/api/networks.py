@@ -36,10 +36,10 @@ class Network:
         return found
 
 
-def random_network(seed: int = 0) -> Network:
-    """Two layers with random weights, [N, 3, 8, 8] to [N, 10]."""
+def random_network(seed: int = 0, *, side: int = 8) -> Network:
+    """Two layers with random weights, [N, 3, side, side] to [N, 10]."""
     random = np.random.default_rng(seed)
-    wide = (random.normal(size=(192, 32)) / 8).astype(np.float32)
+    wide = (random.normal(size=(3 * side * side, 32)) / side).astype(np.float32)
     narrow = (random.normal(size=(32, CLASSES)) / 2).astype(np.float32)
     nodes = [
         helper.make_node("Flatten", ["input"], ["flat"]),
@@ -50,7 +50,7 @@ def random_network(seed: int = 0) -> Network:
     graph = helper.make_graph(
         nodes,
         "small",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, side, side])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", CLASSES])],
         [numpy_helper.from_array(wide, "wide"), numpy_helper.from_array(narrow, "narrow")],
     )

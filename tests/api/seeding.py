@@ -176,6 +176,6 @@ def _sealed(box: Box, kappa: bytes, runtime: Runtime) -> SealedKey:
         account_id=box.account_id,
         box_id=box.id,
         version=1,
-        shape=[3, 8, 8],
+        shape=[box.input[name] for name in ("channels", "height", "width")],
         sealed=seal(Secret(kappa), context=context, keys=runtime.keys),
     )

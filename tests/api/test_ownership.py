@@ -28,6 +28,7 @@ ROUTES: list[tuple[str, str, str, dict[str, object] | None]] = [
     ("box", "POST", "/v1/boxes/{id}/unpublish", None),
     ("box", "GET", "/v1/boxes/{id}/checkpoint", None),
     ("box", "POST", "/v1/boxes/{id}/predict", None),
+    ("box", "POST", "/v1/boxes/{id}/trace", None),
     ("license", "GET", "/v1/licenses/{id}", None),
     ("license", "GET", "/v1/licenses/{id}/key", None),
     ("license", "POST", "/v1/licenses/{id}/suspend", None),
