@@ -38,7 +38,7 @@ def _write_figures(report: dict[str, Any], folder: Path) -> list[str]:
     folder.mkdir(exist_ok=True)
     written = []
     for drawing in drawings:
-        for ending, content in ((".svg", drawing.svg().encode()), (".png", drawing.png())):
+        for ending, content in ((".svg", drawing.svg.encode()), (".png", drawing.png())):
             path = folder / f"{drawing.name}{ending}"
             write_atomically(path, content)
             written.append(str(path))

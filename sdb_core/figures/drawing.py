@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -62,6 +63,7 @@ class Drawing:
     caption: str
     figure: Figure = field(repr=False)
 
+    @cached_property
     def svg(self) -> str:
         """An SVG document; its ids begin with the name, so that several may stand in one page."""
         stream = io.StringIO()
@@ -71,8 +73,9 @@ class Drawing:
 
     def inline_svg(self) -> str:
         """The same as an element of an HTML page, whose style it takes; it names no address."""
-        svg = self.svg()
-        svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+        svg = re.sub(
+            r"<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", self.svg[self.svg.index("<svg") :], flags=re.DOTALL
+        )
         return re.sub(r' xmlns(?::\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
 
     def png(self) -> bytes:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,15 +192,14 @@ print(report_page(json.load(open({str(OLD)!r}))))
 
 def test_the_command_writes_the_page_and_its_figures(tmp_path, capsys):
     written = tmp_path / "report.json"
-    written.write_text(json.dumps(full_report()))
+    written.write_text(json.dumps(full_report() | {"attacks": [], "soft_labels": []}))
     assert main(["report", str(written), "--figures", str(tmp_path / "figures"), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["page"] == str(tmp_path / "report.html")
-    assert (tmp_path / "report.html").read_text() == report_page(full_report())
-    names = ("attacks", "loss-curves", "soft-labels", "students")
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(
-        f"{name}{ending}" for name in names for ending in (".png", ".svg")
-    )
+    assert (tmp_path / "report.html").read_text().count("<svg") == 2
+    names = [Path(name).name for name in answer["figures"]]
+    assert names == ["students.svg", "students.png", "loss-curves.svg", "loss-curves.png"]
+    assert all((tmp_path / "figures" / name).stat().st_size > 1000 for name in names)
 
 
 @pytest.mark.parametrize(
