@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from sdb_core import __version__, verdicts
+from sdb_core import __version__, tracing, verdicts
 from sdb_core.answers import logits_of
 from sdb_core.attacks.measuring import LEDGER, attack_kinds, attack_rows, chosen
 from sdb_core.evaluation import accuracy
@@ -47,6 +47,8 @@ def make_report(
         report["verdicts"] = {"fidelity": verdicts.fidelity(measured)}
     else:
         report |= _evidence(subject, settings, measured=measured, run=run, state_folder=state_folder)
+    if subject.tracing:
+        report["tracing"] = tracing.measured(subject)
     report["soft_labels"] = _soft_labels(subject)
     report["history"] = subject.history
     seconds = time.monotonic() - started + subject.wrap_seconds

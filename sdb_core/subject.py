@@ -1,8 +1,10 @@
 """What a report is about: one box, the model it was made of, and the data they share."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -18,7 +20,10 @@ SOURCES = Path(__file__).parent
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A wrapped model with everything that its evidence needs; `repr` shows no weights and no key."""
+    """A wrapped model with everything that its evidence needs; `repr` shows no weights and no key.
+
+    `tracing`: what a service says of the marks that it gives customers' keys (`sdb_core.tracing`); empty, no marks.
+    """
 
     original: nn.Module = field(repr=False)
     box: nn.Module = field(repr=False)
@@ -31,6 +36,7 @@ class Subject:
     history: History = field(default_factory=list, repr=False)
     model_sha256: str = ""
     wrap_seconds: float = 0.0
+    tracing: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def normalisation(self) -> Normalisation:

@@ -10,6 +10,7 @@ from sdb_core.evidence.values import (
     Evidence,
     Rival,
     SoftLabels,
+    Tracing,
     Value,
     Verdict,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Evidence",
     "Rival",
     "SoftLabels",
+    "Tracing",
     "Value",
     "Verdict",
     "read_report",

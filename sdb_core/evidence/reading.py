@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sdb_core.errors import ReportUnreadable
-from sdb_core.evidence.values import NOTHING, PART, WEIGHTS, Attack, Evidence, Rival, SoftLabels, Value, Verdict
+from sdb_core.evidence.values import (
+    NOTHING,
+    PART,
+    WEIGHTS,
+    Attack,
+    Evidence,
+    Rival,
+    SoftLabels,
+    Tracing,
+    Value,
+    Verdict,
+)
 from sdb_core.verdicts import USEFUL_SHARE
 
 _SCHEMAS = ("sdb-report/1", "sdb-accuracy/1")
@@ -33,6 +44,7 @@ def read_report(report: Any) -> Evidence:
         soft_labels=_listed(report.get("soft_labels", []), "soft_labels", _soft_labels),
         history=_listed(report.get("history", []), "history", _numbers),
         provenance=dict(_mapping(report.get("provenance", {}), "provenance")),
+        tracing=_tracing(report["tracing"]) if report.get("tracing") else None,
     )
 
 
@@ -108,6 +120,15 @@ def _soft_labels(row: Mapping[str, Any], where: str) -> SoftLabels:
         _number(row.get("temperature"), f"{where}.temperature"),
         *series,
     )
+
+
+def _tracing(row: Any) -> Tracing:
+    row = _mapping(row, "tracing")
+    share, noise, false_accusation = (
+        _number(row.get(name), f"tracing.{name}") for name in ("share", "noise", "false_accusation")
+    )
+    licenses = int(_number(row.get("licenses"), "tracing.licenses"))
+    return Tracing(share, noise, licenses, false_accusation, _value(row.get("open"), "tracing.open"))
 
 
 def _numbers(row: Mapping[str, Any], where: str) -> dict[str, float]:

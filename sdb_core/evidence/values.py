@@ -80,8 +80,19 @@ class Rival:
 
 
 @dataclass(frozen=True)
+class Tracing:
+    """What is said of the marks in customers' keys, and the box's accuracy under such keys (`report.schema.json`)."""
+
+    share: float
+    noise: float
+    licenses: int
+    false_accusation: float
+    open: Value
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """A whole report."""
+    """A whole report; `tracing` is None where customers' keys carry no marks."""
 
     policy: str
     accuracy: dict[str, Value]
@@ -92,3 +103,4 @@ class Evidence:
     soft_labels: tuple[SoftLabels, ...]
     history: tuple[dict[str, float], ...]
     provenance: dict[str, Any]
+    tracing: Tracing | None = None

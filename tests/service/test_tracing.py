@@ -147,6 +147,21 @@ def test_at_the_least_size_a_leaker_behind_noise_is_found() -> None:
     assert found == [[name] for name in NAMES[:20]]
 
 
+def test_what_is_promised_of_noise_is_kept() -> None:
+    promise = tracing.promise(3 * 32 * 32)
+    assert tracing.promise(64) == {}
+    assert promise["false_accusation"] == tracing.LIMIT
+    kappa, names = made_kappa(SHAPE), [f"leaker {number}" for number in range(200)]
+    needed, found = tracing.z_needed(int(promise["licenses"])), 0
+    for seed, name in enumerate(names):
+        mark = tracing.mark_of(SECRET, name, SHAPE)
+        leaked = tracing.marked(kappa, mark, std=STD) + noise(SHAPE, promise["noise"], seed)
+        [score] = tracing.scores(leaked.astype(np.float32), kappa, [(name, mark)], licenses=1)
+        found += score.z >= needed
+
+    assert 190 <= found <= 200
+
+
 def test_a_changed_key_is_known_for_one_of_the_box_and_a_random_one_is_not(kappa) -> None:
     assert tracing.is_related(kappa + noise(SHAPE, 3.0).astype(np.float32), kappa)
     assert not tracing.is_related(made_kappa(SHAPE, seed=9), kappa)

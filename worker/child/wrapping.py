@@ -66,6 +66,7 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
         history=history,
         model_sha256=spec["model"]["sha256"],
         wrap_seconds=time.monotonic() - started,
+        tracing=spec["tracing"],
     )
     return _finish(subject, evaluation, run=run, outputs=outputs, names={"box": spec["box_id"], "job": spec["job_id"]})
 

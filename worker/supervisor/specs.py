@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sdb_service import tracing
 from sdb_service.settings import Settings
 from sdb_service.tables import Dataset, Job, Model, Upload
 from worker.supervisor import sandbox
@@ -53,6 +54,7 @@ def job_spec(
         "config": job.config,
         "evaluate": job.evaluate,
         "seed": job.seed,
+        "tracing": tracing.promise(model.input["channels"] * model.input["height"] * model.input["width"]),
         "checkpoint_seconds": settings.checkpoint_seconds,
         "limits": limits_spec(settings),
     }
