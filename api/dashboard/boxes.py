@@ -18,6 +18,7 @@ from api.licenses import schemas as license_schemas
 from api.licenses import service as license_service
 from api.paging import PagingDep
 from api.paging import page as page_of
+from sdb_service import tracing
 from sdb_service.errors import Invalid
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Box
@@ -52,6 +53,7 @@ def _owners_view(session: Session, viewer: Viewer, box: Box, runtime: Runtime) -
         "charts": evidence.charts(report, box.class_names) if report else None,
         "licenses": [license_schemas.License.of(row) for row in licenses],
         "names": shown.account_names(session, viewer.caller, [row.customer_id for row in licenses]),
+        "marks": tracing.promise(box.input["channels"] * box.input["height"] * box.input["width"]),
         "customers": shown.customers(session, viewer.caller),
         "url": runtime.settings.public_url,
     }

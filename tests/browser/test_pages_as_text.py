@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.dashboard import curves, evidence
-from sdb_service.tables import JobEvent
+from sdb_service.tables import Box, JobEvent
 from tests.browser import rows, seeds
 from tests.browser.conftest import Site
 
@@ -60,6 +60,20 @@ def test_no_page_carries_an_inline_script_or_handler(visitor: TestClient, site: 
     for path in ("", f"/jobs/{site.house.finished}", f"/boxes/{site.house.box}", "/licenses"):
         page = visitor.get(f"/dashboard{path}").text
         assert not re.search(r"<script(?![^>]*(src=|application/json))|\son\w+=|javascript:", page), path
+
+
+def test_the_page_of_a_box_says_whether_its_keys_can_be_traced(visitor: TestClient, site: Site) -> None:
+    path = f"/dashboard/boxes/{site.house.box}"
+    assert "cannot be traced" in visitor.get(path).text
+    with site.runtime.database.transaction() as session:
+        box = session.get_one(Box, site.house.box)
+        before = box.input
+        box.input = before | {"channels": 3, "height": 32, "width": 32}
+    page = visitor.get(path).text
+    with site.runtime.database.transaction() as session:
+        session.get_one(Box, site.house.box).input = before
+    assert f"sdb licenses trace FILE --box {site.house.box}" in page
+    assert "1e-06" in page
 
 
 def test_plotly_comes_from_the_installed_package_and_may_be_kept(visitor: TestClient) -> None:
