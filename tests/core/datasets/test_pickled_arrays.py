@@ -66,7 +66,7 @@ def test_code_in_a_pickle_is_refused_by_name_and_never_run(tmp_path):
         {1: "number"},
         ["list"],
     ],
-    ids=str,
+    ids=["floats", "objects", "a cube", "a number", "a set", "a complex", "a number as a name", "a list"],
 )
 def test_other_things_in_a_pickle_are_refused(value):
     with pytest.raises(PickleRefused):
