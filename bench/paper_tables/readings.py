@@ -24,7 +24,9 @@ def _comparison(table: Result) -> str:
     hiding = _extreme({label: _over(table, label, "student closed") for label in kept}, low=True)
     teaching = _extreme({label: _over(table, label, "student open") for label in boxes}, low=False)
     parts = [f"{len(kept)} of {len(boxes)} boxes are within {_KEPT:g} points of the original's {original:.1f}"]
-    if hiding:
+    if hiding and hiding[1] >= 0:
+        parts.append("none of these has a student below the one without a teacher")
+    elif hiding:
         parts.append(
             f"of these {hiding[0]} hides most (closed student {hiding[1]:+.1f} over the one without a teacher)"
         )
@@ -42,7 +44,7 @@ def _signs(table: Result) -> str:
         for column, cell in row["cells"].items():
             paper, ours = cell.get("paper_over_scratch"), cell.get("over_scratch", {}).get("mean")
             if paper is not None and ours is not None:
-                same = "the same sign" if (paper > 0) == (ours > 0) else "another sign"
+                same = "the same sign" if paper * ours > 0 else "not the same sign"
                 found.append(f"{row['label']}, {column}: {ours:+.2f} here, {paper:+.2f} in the paper, {same}")
     return f" Against the paper's ResNet-18 to CNN on CIFAR-10: {'; '.join(found)}." if found else ""
 

@@ -207,5 +207,6 @@ def test_a_reading_follows_the_numbers() -> None:
     good, bad = reading(_table(-2.0, 1.0)), reading(_table(0.5, -1.0))
     assert "1 of 2 boxes are within 2 points" in good
     assert "sdb hides most (closed student -2.0" in good
-    assert good.count("the same sign") == 2
-    assert bad.count("another sign") == 2
+    assert good.count(", the same sign") == 2
+    assert bad.count(", not the same sign") == 2
+    assert "none of these has a student below" in bad
