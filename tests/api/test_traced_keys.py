@@ -100,13 +100,12 @@ def test_the_file_tells_nothing_of_the_mark(house: House, provider: Person) -> N
     assert who.id.encode() not in header
 
 
-def test_a_key_that_turned_up_is_attributed_to_the_right_license(each_house: House) -> None:
-    provider = each_house.person("provider")
-    box = wide_box(each_house, provider)
-    given = licenses(each_house, provider, box, 6)
+def test_a_key_that_turned_up_is_attributed_to_the_right_license(house: House, provider: Person) -> None:
+    box = wide_box(house, provider)
+    given = licenses(house, provider, box, 6)
     held, leaker = given[3]
 
-    answer = trace(each_house, provider, box, key_of(each_house, leaker, held)).json()
+    answer = trace(house, provider, box, key_of(house, leaker, held)).json()
 
     assert (answer["verdict"], answer["reason"], answer["compared"]) == ("attributed", "trace_found", 6)
     [suspect] = answer["licenses"]
