@@ -14,6 +14,8 @@ Mode = Literal["delivered", "hosted"]
 
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"\x93NUMPY": "application/x-npy"}
 
+_TRACE_SECONDS = 600.0  # thousands of licenses of large keys take minutes
+
 
 @dataclass(frozen=True)
 class License:
@@ -133,5 +135,7 @@ class Licenses:
         content = found if isinstance(found, bytes) else Path(found).read_bytes()
         kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), "application/octet-stream")
         address, headers = path("v1", "boxes", box_id, "trace"), {"Content-Type": kind}
-        answer = self._wire.send("POST", address, content=content, headers=headers, repeatable=False)
+        answer = self._wire.send(
+            "POST", address, content=content, headers=headers, repeatable=False, timeout=_TRACE_SECONDS
+        )
         return from_json(Trace, read_json(answer))
