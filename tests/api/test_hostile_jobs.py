@@ -84,7 +84,7 @@ def test_an_input_no_network_takes_is_refused(each_house: House, changes: dict[s
 
 
 @pytest.mark.parametrize(
-    "architecture", ["sdb:../x", "timm:hf-hub:a/b", "timms:resnet18", "sdb:", "torchvision:a b", "sdb:cnn\n", "program"]
+    "architecture", ["sdb:../x", "timm:hf-hub:a/b", "timms:resnet18", "sdb:", "torchvision:a b", "sdb:cnn\n", "programs"]
 )
 def test_an_architecture_is_a_name_of_a_known_kind(house: House, provider: Person, architecture: str) -> None:
     body = {"name": "m", "architecture": architecture, "num_classes": 10, "input": INPUT}
@@ -94,8 +94,8 @@ def test_an_architecture_is_a_name_of_a_known_kind(house: House, provider: Perso
     problem_of(answer, 422, "request_invalid")
 
 
-@pytest.mark.parametrize("architecture", ["sdb:resnet18", "torchvision:resnet18", "timm:resnet18"])
-def test_every_kind_of_named_architecture_is_taken_in(house: House, provider: Person, architecture: str) -> None:
+@pytest.mark.parametrize("architecture", ["sdb:resnet18", "torchvision:resnet18", "timm:resnet18", "program"])
+def test_every_kind_of_architecture_is_taken_in(house: House, provider: Person, architecture: str) -> None:
     body = {"name": "m", "architecture": architecture, "num_classes": 10, "input": INPUT}
 
     answer = house.post(provider, "/v1/models", body | {"upload_id": house.upload(provider)})
