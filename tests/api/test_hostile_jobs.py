@@ -84,7 +84,8 @@ def test_an_input_no_network_takes_is_refused(each_house: House, changes: dict[s
 
 
 @pytest.mark.parametrize(
-    "architecture", ["sdb:../x", "timm:hf-hub:a/b", "timms:resnet18", "sdb:", "torchvision:a b", "sdb:cnn\n", "programs"]
+    "architecture",
+    ["sdb:../x", "timm:hf-hub:a/b", "timms:resnet18", "sdb:", "torchvision:a b", "sdb:cnn\n", "programs"],
 )
 def test_an_architecture_is_a_name_of_a_known_kind(house: House, provider: Person, architecture: str) -> None:
     body = {"name": "m", "architecture": architecture, "num_classes": 10, "input": INPUT}
