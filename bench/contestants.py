@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,11 +19,15 @@ from sdb_core.wrapping import wrap
 
 SEED = 0
 SCALE = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-OURS = {
-    "sdb": ("sdb", "shift-flip"),
-    "sdb cached": ("sdb", "none"),
-    "hardened": ("sdb-hardened", "shift-flip"),
-    "hardened cached": ("sdb-hardened", "none"),
+_MOVING, _STILL = {"augment": "shift-flip"}, {"augment": "none"}
+_FEW = {"beside": 0.25, "mixup": 0.0}
+OURS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sdb": ("sdb", _MOVING),
+    "sdb cached": ("sdb", _STILL),
+    "hardened": ("sdb-hardened", _MOVING),
+    "hardened cached": ("sdb-hardened", _STILL),
+    "hardened light": ("sdb-hardened", _MOVING | _FEW),
+    "hardened light cached": ("sdb-hardened", _STILL | _FEW),
 }
 Steps = Callable[[int], None]
 
@@ -64,9 +69,9 @@ class Floor:
 
 
 def _ours(name: str, given: argparse.Namespace) -> Steps:
-    policy, augment = OURS[name]
+    policy, own = OURS[name]
     values = {
-        "augment": augment,
+        **own,
         "precision": given.precision,
         "compile": given.compile,
         "batch_size": given.batch,

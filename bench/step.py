@@ -11,7 +11,8 @@ The images are noise, as a step costs the same on any. Contestants, in a new ord
 - `sdb`, `sdb cached`: `sdb_core.wrapping.wrap`, stepped from outside through its observer, so with batches, losses,
   clipping, optimiser and checks. The first shifts and flips its images, so T and T0 answer live; for the second
   they have answered before.
-- `hardened`, `hardened cached`: the same for `sdb-hardened`, which sees more inputs than the floor.
+- `hardened`, `hardened cached`: the same for `sdb-hardened`, which sees more inputs than the floor; `light`: with
+  wrong keys on a quarter of the batch and no mixtures, as for photographs.
 - `authors`, always in float32, and `authors in bfloat16`: `bench/authors_step.py`.
 
 A round times `--steps` steps of each: on a CPU with one thread the process's own processor time, which other work on

@@ -1,4 +1,4 @@
-"""The plain convolutional nets: the papers' and two smaller ones of our own, seconds to train on a CPU."""
+"""The plain convolutional nets: the papers' and three smaller ones of our own, seconds to train on a CPU."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -69,8 +69,28 @@ class CnnSmall(nn.Module):
         return logits
 
 
-def _stage(wide_in: int, wide_out: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(wide_in, wide_out, 3, padding=1, bias=False), nn.BatchNorm2d(wide_out), nn.ReLU(inplace=True)
+class CnnStrided(nn.Module):
+    """conv 16 by steps of two - conv 32 / 2 - conv 64 - the average over all places - linear: for photographs.
+
+    24,000 parameters and a tenth of the plain CNN's work at 32x32 pixels; wants inputs of 4x4 and up.
+    """
+
+    def __init__(self, num_classes: int, *, channels: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            *_stage(channels, 16, stride=2), *_stage(16, 32), nn.MaxPool2d(2), *_stage(32, 64)
+        )
+        self.classifier = nn.Linear(64, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, K]."""
+        logits: Tensor = self.classifier(self.features(x).mean(dim=(2, 3)))
+        return logits
+
+
+def _stage(wide_in: int, wide_out: int, *, stride: int = 1) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(wide_in, wide_out, 3, stride=stride, padding=1, bias=False)
+    return convolution, nn.BatchNorm2d(wide_out), nn.ReLU(inplace=True)
 
 
 def _halved(maps: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
-"""The nets of our own, by name: the papers' at CIFAR size, and three smaller ones."""
+"""The nets of our own, by name: the papers' at CIFAR size, and four smaller ones."""
 
 from collections.abc import Callable
 
 from torch import nn
 
-from sdb_core.nets.cnn import CnnMini, CnnSmall, PlainCnn
+from sdb_core.nets.cnn import CnnMini, CnnSmall, CnnStrided, PlainCnn
 from sdb_core.nets.mobilenetv2 import MobileNetV2
 from sdb_core.nets.resnetc import resnetc8, resnetc20, resnetc32
 from sdb_core.nets.resnets import resnet18, resnet50
@@ -16,6 +16,7 @@ OURS: dict[str, Callable[..., nn.Module]] = {
     "sdb:cnn": PlainCnn,
     "sdb:cnn-mini": CnnMini,
     "sdb:cnn-small": CnnSmall,
+    "sdb:cnn-strided": CnnStrided,
     "sdb:mobilenetv2": MobileNetV2,
     "sdb:resnet18": resnet18,
     "sdb:resnet50": resnet50,

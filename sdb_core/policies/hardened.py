@@ -61,14 +61,15 @@ def _closed_inputs(
     batch: Batch, top: Tensor, original: nn.Module, *, key: Key, settings: WrapSettings
 ) -> tuple[Tensor, Tensor]:
     """The closed stream's inputs [A, C, H, W] and the class that the original names for each [A]."""
+    beside = round(settings.beside * len(top))
     inputs, named = [batch.x], [top]
     if settings.mixup > 0:
-        blends = mixed(batch.x, most=settings.mixup, generator=batch.generator)
+        blends = mixed(batch.x, most=settings.mixup, generator=batch.generator)[:beside]
         inputs.append(blends)
         named.append(live(original, blends).argmax(dim=1))
     if settings.wrong_keys:
-        inputs.append(under_wrong_keys(batch.x, key=key, generator=batch.generator))
-        named.append(top)
+        inputs.append(under_wrong_keys(batch.x[:beside], key=key, generator=batch.generator))
+        named.append(top[:beside])
     return torch.cat(inputs), torch.cat(named)
 
 

@@ -17,7 +17,7 @@ from sdb_core.settings.base import near
 from sdb_core.settings.data_presets import DATA_PRESETS, DataPreset
 
 Values = Mapping[str, Any]
-_PLAIN_CNNS = ("sdb:cnn", "sdb:cnn-mini", "sdb:cnn-small")
+_PLAIN_CNNS = ("sdb:cnn", "sdb:cnn-mini", "sdb:cnn-small", "sdb:cnn-strided")
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ class WrapSettings(TrainingSettings):
     `sdb-hardened`: `top_share`/`decoy_share` are the closed target's two peaks at `temperature`, `decoy` how the
     second is chosen ("next"; "near", "far" or "apart" in the original's own confusions). `mixup` is the most that a
     second image may weigh in the mixed inputs that the closed stream is also taught on (0: none); `wrong_keys` teaches
-    it on inputs under random keys too. `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the
-    cross entropies; `open_label_share` mixes the label into the open target.
+    it on inputs under random keys too; `beside` is how many there are of either, as a share of the batch.
+    `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross entropies; `open_label_share`
+    mixes the label into the open target.
     `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11; `main_weight` weighs L_main,
     `closed_ce`/`open_ce` the two terms of Eq. 6. The paper's ablations: `key_embedding` (off: x~ is x), `disturbance`
     (L_dis), `preservation` (L_kp), `augmentation` (L_aug within it). As in the authors' code: `rectify` (L_aug sees
@@ -38,6 +39,7 @@ class WrapSettings(TrainingSettings):
     decoy: str = "far"
     mixup: float = 0.5
     wrong_keys: bool = True
+    beside: float = 1.0
     closed_weight: float = 1.0
     open_weight: float = 1.0
     closed_ce: float = 1.0
@@ -63,6 +65,7 @@ class WrapSettings(TrainingSettings):
         number(self, "decoy_share", low=0.0, high=1.0)
         number(self, "open_label_share", low=0.0, high=1.0)
         number(self, "mixup", low=0.0, high=0.5)
+        number(self, "beside", low=0.0, high=1.0, open_low=True)
         for name in _SWITCHES:
             one_of(self, name, (True, False))
         for name in _WEIGHTS:

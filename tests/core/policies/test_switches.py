@@ -130,3 +130,25 @@ def test_one_batch_is_overfitted(splits, key, architecture, batch, policy):
         original(batch.x).argmax(dim=1) if policy == "sdb-hardened" else batch.labels
     )
     assert right.all()
+
+
+@pytest.mark.parametrize(
+    ("values", "inputs"),
+    [({}, 48), ({"beside": 0.25}, 30), ({"beside": 0.25, "mixup": 0.0}, 27), ({"mixup": 0.0, "wrong_keys": False}, 24)],
+)
+def test_mixed_and_wrongly_keyed_inputs_stand_beside_the_batch(splits, key, architecture, batch, values, inputs):
+    net = architecture.build().eval()
+    asked = []
+    net.register_forward_pre_hook(lambda _, x: asked.append(len(x[0])))
+    settings = WrapSettings.for_policy("sdb-hardened", values)
+    case = Case(
+        net=net,
+        original=architecture.build().eval(),
+        images=splits.train,
+        key=key,
+        settings=settings,
+        architecture=architecture,
+        seed=5,
+    )
+    OBJECTIVES["sdb-hardened"](case)(batch)
+    assert asked == [inputs]
