@@ -1,6 +1,6 @@
 """The main benchmark: what a box keeps, what it hides, what it teaches, against every attack of the panel.
 
-    python -m bench.panel --task digits [--seeds 5] [--out bench/results/panel_digits.json]
+    python -m bench.panel --task digits [--seeds 0 1 2 3 4] [--jobs 2] [--out bench/results/panel_digits.json]
     python -m bench.panel --task cifar10 --data FOLDER
     python -m bench.panel --fold --set top_share=0.8 decoy_share=0.17 --out FILE   (for choices: judged on a fold)
 
@@ -16,6 +16,8 @@ import json
 import platform
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -46,34 +48,36 @@ def main() -> None:
     parser.add_argument("--level", default="full")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--fold", action="store_true", help="judge on a fifth of the training images, not on the test")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, each in a process of its own")
+    parser.add_argument("--fold", action="store_true", help="judge on further training images, not on the test")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of our wrap")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
     task, out = TASKS[given.task], given.out or Path(f"bench/results/panel_{given.task}.json")
     task = dataclasses.replace(task, hardened={**task.hardened, **dict(map(_setting, given.set))})
-    splits = opened(task, given.data)
     facts = described(task) | {"level": given.level, "students": given.students, "fold": given.fold}
     rows = _finished(out, facts)
-    for seed in given.seeds:
-        if seed not in {row["seed"] for row in rows}:
-            judged = fold(splits, seed=seed) if given.fold else splits
-            rows.append(one_seed(task, judged, seed=seed, level=given.level, students=given.students))
-            _write(out, facts, rows, splits=splits, threads=given.threads)
-            print(f"seed {seed}: {rows[-1]['seconds']:.0f} s", flush=True)
+    missing = [seed for seed in given.seeds if seed not in {row["seed"] for row in rows}]
+    with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(one_seed, task, given, seed) for seed in missing]):
+            rows = sorted([*rows, done.result()], key=lambda row: int(row["seed"]))
+            _write(out, facts, rows, threads=given.threads)
+            print(f"{len(rows)} seeds are done, the last in {done.result()['seconds']:.0f} s", flush=True)
     print(json.dumps(summary(rows), indent=1))
 
 
-def one_seed(task: Task, splits: Splits, *, seed: int, level: str, students: int) -> dict[str, Any]:
+def one_seed(task: Task, given: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Train an original, wrap it by both policies, and measure: percentages."""
     started = time.monotonic()
+    torch.set_num_threads(given.threads)
+    splits = fold(task, given.data, seed=seed) if given.fold else opened(task, given.data)
     original = original_of(task, splits, seed=seed)
     settings = EvaluationSettings(
-        level=level, seeds=students, student=task.student, compare=(), student_settings=task.students
+        level=given.level, seeds=given.students, student=task.student, compare=(), student_settings=task.students
     )
     subject = wrapped(task, original, splits, seed=seed, values=task.hardened)
     report = make_report(subject, settings=settings, run=Run("evaluate", 100 + seed))
-    row: dict[str, Any] = {"seed": seed, "wrap_seconds": round(subject.wrap_seconds, 1)}
+    row: dict[str, Any] = {"seed": seed, "dataset_sha256": splits.digest()}
+    row["wrap_seconds"] = round(subject.wrap_seconds, 1)
     row["accuracy"] = {name: value["mean"] for name, value in report["accuracy"].items()}
     row["students"] = {name: value["mean"] for name, value in report["students"].items()}
     row["attacks"] = {attack["name"]: _attack(attack) for attack in report["attacks"]}
@@ -154,12 +158,11 @@ def _finished(out: Path, facts: dict[str, Any]) -> list[dict[str, Any]]:
     return list(kept["per_seed"]) if kept["task"] == json.loads(json.dumps(facts)) else []
 
 
-def _write(out: Path, facts: dict[str, Any], rows: list[dict[str, Any]], *, splits: Splits, threads: int) -> None:
+def _write(out: Path, facts: dict[str, Any], rows: list[dict[str, Any]], *, threads: int) -> None:
     result = {
         "task": facts,
         "summary": summary(rows),
         "per_seed": rows,
-        "dataset_sha256": splits.digest(),
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
         "device": f"cpu ({platform.machine()}, {threads} threads)",
     }

@@ -44,6 +44,7 @@ class Task:
     test: int = 0
 
 
+_SGD: dict[str, Any] = {"batch_size": 128, "optimiser": "sgd", "weight_decay": 5e-4, "augment": "shift-flip"}
 TASKS = {
     "digits": Task(
         name="digits",
@@ -51,6 +52,17 @@ TASKS = {
         student="sdb:cnn-small",
         original=TrainingSettings(epochs=30, batch_size=64),
         students=StudentSettings(),
+    ),
+    "cifar10": Task(
+        name="cifar10",
+        net="sdb:cnn",
+        student="sdb:cnn-strided",
+        original=TrainingSettings(**_SGD, epochs=60, lr=0.1),
+        students=StudentSettings(epochs=30, batch_size=128, lr=0.01),
+        wrap={**_SGD, "epochs": 64, "lr": 0.06},
+        hardened={"decoy": "apart", "lam": 0.8, "closed_ce": 2.0, "mixup": 0.0, "beside": 0.25},
+        train=2500,
+        test=10_000,
     ),
 }
 
@@ -61,9 +73,13 @@ def opened(task: Task, data: str | Path) -> Splits:
     return Splits(train=_first(splits.train, task.train), test=_first(splits.test, task.test))
 
 
-def fold(splits: Splits, *, seed: int) -> Splits:
-    """A fifth of the training images split off to judge on: choices are made here, never on the test split."""
-    return Splits(*stratified_split(splits.train, share=_FOLD_SHARE, seed=seed))
+def fold(task: Task, data: str | Path, *, seed: int) -> Splits:
+    """Training images alone, to choose on: judged on the last ones that the task leaves, else on a fifth of its own."""
+    whole = open_dataset(data).train
+    train = _first(whole, task.train)
+    if len(train) + task.test > len(whole) or not task.test:
+        return Splits(*stratified_split(train, share=_FOLD_SHARE, seed=seed))
+    return Splits(train=train, test=whole.take(torch.arange(len(whole) - task.test, len(whole))))
 
 
 def original_of(task: Task, splits: Splits, *, seed: int) -> nn.Module:
