@@ -78,7 +78,8 @@ class Jobs:
         """Queue one wrap of a ready model with a ready data set.
 
         `config` are settings of the policy; `evaluate` says how much evidence to gather, such as
-        `{"level": "quick", "seeds": 3}`; levels are none, quick, standard (default) and full.
+        `{"level": "quick", "seeds": 3, "student": "sdb:cnn-strided", "student_settings": {"lr": 0.01}}`; levels are
+        none, quick, standard (default) and full.
         """
         body = {
             "model_id": model_id,

@@ -2,17 +2,40 @@
 
 import json
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field
 
 from api.shapes import ARCHITECTURE, Body, Reason, reason_of
 from sdb_service.tables import Job as JobRow
 from sdb_service.tables import JobEvent
 
-Policy = Literal["sdb-hardened", "sdb", "nasty", "normal"]
-_CONFIG_BYTES = 16_384
-_CONFIG_LEVELS = 8
+Policy = Literal["sdb-hardened", "sdb", "nasty", "ke", "nasty-ke", "normal"]
+_MOST_COMPARED = 5
+_SETTINGS_BYTES = 16_384
+_SETTINGS_LEVELS = 8
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    _require_levels(value, _SETTINGS_LEVELS)  # what is nested deeper can be stored and never be shown again
+    try:
+        size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+    except ValueError as error:
+        raise ValueError("these settings hold numbers that are not finite or text that is not Unicode") from error
+    if size > _SETTINGS_BYTES:
+        raise ValueError(f"these settings are larger than {_SETTINGS_BYTES} bytes")
+    return value
+
+
+def _require_levels(value: Any, levels: int) -> None:
+    if levels == 0:
+        raise ValueError(f"these settings are nested deeper than {_SETTINGS_LEVELS} levels")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _require_levels(one, levels - 1)
+
+
+SmallValues = Annotated[dict[str, Any], AfterValidator(_small)]
 
 
 class Evaluation(Body):
@@ -31,8 +54,12 @@ class Evaluation(Body):
     epochs: int | None = Field(
         None, ge=1, le=1000, description="Epochs of each student; the method's default where null."
     )
-    compare: list[Literal["sdb", "nasty"]] = Field(
-        default=["sdb"], max_length=2, description="Policies wrapped beside this one for the same table."
+    compare: list[Policy] = Field(
+        default=["sdb"], max_length=_MOST_COMPARED, description="Policies wrapped beside this one for the same table."
+    )
+    student_settings: SmallValues = Field(
+        default_factory=dict,
+        description="How each student is taught, as `lr`, `batch_size`, `temperature`, `alpha`; epochs named above win.",
     )
 
 
@@ -40,31 +67,9 @@ class NewJob(Body):
     model_id: str
     dataset_id: str
     policy: Policy = "sdb-hardened"
-    config: dict[str, Any] = Field(
-        default_factory=dict, description="Settings of the policy; docs/method.md lists them."
-    )
+    config: SmallValues = Field(default_factory=dict, description="Settings of the policy; docs/method.md lists them.")
     evaluate: Evaluation = Field(default_factory=Evaluation)
     seed: int = Field(0, ge=0, lt=2**31)
-
-    @field_validator("config")
-    @classmethod
-    def _small(cls, value: dict[str, Any]) -> dict[str, Any]:
-        _require_levels(value, _CONFIG_LEVELS)  # what is nested deeper can be stored and never be shown again
-        try:
-            size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
-        except ValueError as error:
-            raise ValueError("config holds numbers that are not finite or text that is not Unicode") from error
-        if size > _CONFIG_BYTES:
-            raise ValueError(f"config is larger than {_CONFIG_BYTES} bytes")
-        return value
-
-
-def _require_levels(value: Any, levels: int) -> None:
-    if levels == 0:
-        raise ValueError(f"config is nested deeper than {_CONFIG_LEVELS} levels")
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for one in inner:
-        _require_levels(one, levels - 1)
 
 
 class Job(BaseModel):

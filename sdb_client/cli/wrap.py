@@ -22,11 +22,14 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     size: Annotated[str, typer.Option("--input", help="What it takes: CHANNELSxHEIGHTxWIDTH, such as 3x32x32.")],
     mean: Annotated[str, typer.Option("--mean", help="Per channel, for pixels in 0..1, separated by commas.")],
     std: Annotated[str, typer.Option("--std", help="Per channel, separated by commas.")],
-    policy: Annotated[str, typer.Option("--policy", help="sdb-hardened, sdb, nasty or normal.")] = "sdb-hardened",
+    policy: Annotated[
+        str, typer.Option("--policy", help="sdb-hardened, sdb, nasty, ke, nasty-ke, normal.")
+    ] = "sdb-hardened",
     name: Annotated[str | None, typer.Option("--name", help="Name of model and box.", show_default=False)] = None,
     class_names: Annotated[str | None, typer.Option("--class-names", help="Separated by commas.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the policy: NAME=VALUE.")] = None,
     evaluate: Annotated[str, typer.Option("--evaluate", help="none, quick, standard or full.")] = "standard",
+    student: Annotated[str | None, typer.Option("--student", help="The thief's network.", show_default=False)] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Students per row; 3, or 5 for full.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     url: Url = LOCAL,
@@ -34,7 +37,8 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     as_json: Json = False,
 ) -> None:
     """Send a model and its data set, wrap it, and print the box."""
-    evidence: dict[str, Any] = {"level": evaluate} if seeds is None else {"level": evaluate, "seeds": seeds}
+    named = {"level": evaluate, "seeds": seeds, "student": student}
+    evidence = {name: value for name, value in named.items() if value is not None}
     with sdb_client.Client(url, token=token) as client, watching() as on_event:
         box = client.wrap(
             checkpoint,

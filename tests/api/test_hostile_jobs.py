@@ -32,11 +32,12 @@ HOSTILE = {
 }
 
 
+@pytest.mark.parametrize("place", ['"config": {}', '"evaluate": {{"student_settings": {}}}'])
 @pytest.mark.parametrize("name", list(HOSTILE))
-def test_settings_that_cannot_be_kept_are_refused(each_house: House, name: str) -> None:
+def test_settings_that_cannot_be_kept_are_refused(each_house: House, name: str, place: str) -> None:
     provider = each_house.person("provider")
     ids = json.dumps({"model_id": each_house.model(provider), "dataset_id": each_house.dataset(provider)})
-    body = f'{ids[:-1]}, "config": {HOSTILE[name]}}}'
+    body = f"{ids[:-1]}, {place.format(HOSTILE[name])}}}"
     headers = provider.headers | {"Content-Type": "application/json", "Idempotency-Key": "k"}
 
     answer = each_house.http.post("/v1/jobs", content=body, headers=headers)
@@ -49,9 +50,18 @@ def test_settings_that_cannot_be_kept_are_refused(each_house: House, name: str) 
 
 def test_settings_of_usual_depth_are_kept_as_they_are(house: House, provider: Person) -> None:
     config = {"epochs": 3, "nested": {"list": [1, 2.5, "x", None, True]}}
+    evaluate = {"student_settings": {"lr": 0.01}, "compare": ["sdb", "ke", "nasty-ke"]}
     body = {"model_id": house.model(provider), "dataset_id": house.dataset(provider), "config": config}
 
-    assert house.post(provider, "/v1/jobs", body).json()["config"] == config
+    kept = house.post(provider, "/v1/jobs", {**body, "evaluate": evaluate}).json()
+    assert kept["config"] == config
+    assert kept["evaluate"].items() >= evaluate.items()
+
+
+@pytest.mark.parametrize("policy", ["sdb-hardened", "sdb", "nasty", "ke", "nasty-ke", "normal"])
+def test_every_policy_can_be_asked_for(house: House, provider: Person, policy: str) -> None:
+    ids = {"model_id": house.model(provider), "dataset_id": house.dataset(provider)}
+    assert house.post(provider, "/v1/jobs", {**ids, "policy": policy}).json()["policy"] == policy
 
 
 @pytest.mark.parametrize(

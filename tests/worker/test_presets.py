@@ -9,7 +9,14 @@ from sdb_core.settings import StudentSettings
 from worker.child.wrapping import evaluation_settings
 
 # What the API hands on where a provider named nothing but the level.
-ASKED = {"level": "standard", "seeds": None, "student": None, "epochs": None, "compare": ["sdb"]}
+ASKED = {
+    "level": "standard",
+    "seeds": None,
+    "student": None,
+    "epochs": None,
+    "compare": ["sdb"],
+    "student_settings": {},
+}
 
 
 def spec(config: dict[str, Any], **evaluate: Any) -> dict[str, Any]:
@@ -39,6 +46,15 @@ def test_what_the_job_asks_for_stands_over_the_preset() -> None:
     found = evaluation_settings(spec({"preset": "paper-cifar10"}, student="sdb:resnetc20", epochs=3, seeds=2))
     assert (found.student, found.seeds, found.level, found.compare) == ("sdb:resnetc20", 2, "standard", ("sdb",))
     assert (found.student_settings.optimiser, found.student_settings.epochs) == ("sgd", 3)
+
+
+def test_students_are_taught_as_the_job_names_it() -> None:
+    named = {"lr": 0.01, "temperature": 2.0, "epochs": 9}
+    found = evaluation_settings(spec({"preset": "paper-cifar10"}, student_settings=named)).student_settings
+    assert (found.lr, found.temperature, found.epochs, found.optimiser) == (0.01, 2.0, 9, "adam")
+    assert evaluation_settings(spec({}, student_settings=named, epochs=3)).student_settings.epochs == 3
+    with pytest.raises(InvalidSettings, match="temperature"):
+        evaluation_settings(spec({}, student_settings={"temperature": -1}))
 
 
 def test_an_unknown_preset_is_refused() -> None:
