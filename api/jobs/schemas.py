@@ -59,7 +59,7 @@ class Evaluation(Body):
     )
     student_settings: SmallValues = Field(
         default_factory=dict,
-        description="How each student is taught, as `lr`, `batch_size`, `temperature`, `alpha`; epochs named above win.",
+        description="How each student is taught, as `lr`, `batch_size`, `temperature`, `alpha`; `epochs` above wins.",
     )
 
 
