@@ -16,24 +16,23 @@ from sdb_core.training import Batch, Objective, generator_on
 
 
 def objective(case: Case) -> Objective:
-    """The closed stream is held to its target on the images, on mixtures of two of them (named by the original), and
+    """The closed stream is held to its target on the images, on mixtures of two of them (as the original answers), and
     on images under wrong keys; the open stream on x~ alone.
     """
     settings, known = case.settings, case.known()
     decoys = choose_decoys(confusions(case.logits()), settings.decoy)
-    shares = {"top_share": settings.top_share, "decoy_share": settings.decoy_share}
 
     def values(batch: Batch) -> dict[str, Tensor]:
         answers = known(batch)  # [B, C]
-        x, top = _closed_inputs(batch, answers.argmax(dim=1), case.original, key=case.key, settings=settings)
+        x, told = _closed_inputs(batch, answers, case.original, key=case.key, settings=settings)
         closed, opened = closed_and_open(case.net, x, case.proxies(batch.x))
-        closed_target = losses.decoy_target(top, decoys, classes=answers.shape[1], **shares)
+        closed_target = _closed_target(told, decoys, settings=settings)
         open_target = _open_target(answers, batch.labels, settings=settings)
         heat = settings.temperature
         return summed(
             {
                 "closed_target": settings.closed_weight * losses.targeted_loss(closed_target, closed, temperature=heat),
-                "closed_ce": settings.closed_ce * F.cross_entropy(closed, top),
+                "closed_ce": settings.closed_ce * F.cross_entropy(closed, told.argmax(dim=1)),
                 "open_target": settings.open_weight * losses.targeted_loss(open_target, opened, temperature=heat),
                 "open_ce": settings.open_ce * F.cross_entropy(opened, batch.labels),
             }
@@ -58,19 +57,32 @@ def under_wrong_keys(x: Tensor, *, key: Key, generator: torch.Generator) -> Tens
 
 
 def _closed_inputs(
-    batch: Batch, top: Tensor, original: nn.Module, *, key: Key, settings: WrapSettings
+    batch: Batch, answers: Tensor, original: nn.Module, *, key: Key, settings: WrapSettings
 ) -> tuple[Tensor, Tensor]:
-    """The closed stream's inputs [A, C, H, W] and the class that the original names for each [A]."""
-    beside = round(settings.beside * len(top))
-    inputs, named = [batch.x], [top]
+    """The closed stream's inputs [A, C, H, W] and the original's logits that each is held to [A, K]."""
+    beside = round(settings.beside * len(answers))
+    inputs, told = [batch.x], [answers]
     if settings.mixup > 0:
         blends = mixed(batch.x, most=settings.mixup, generator=batch.generator)[:beside]
         inputs.append(blends)
-        named.append(live(original, blends).argmax(dim=1))
+        told.append(live(original, blends))
     if settings.wrong_keys:
         inputs.append(under_wrong_keys(batch.x[:beside], key=key, generator=batch.generator))
-        named.append(top[:beside])
-    return torch.cat(inputs), torch.cat(named)
+        told.append(answers[:beside])
+    return torch.cat(inputs), torch.cat(told)
+
+
+def _closed_target(told: Tensor, decoys: Tensor, *, settings: WrapSettings) -> Tensor:
+    """Top class and decoy as far as the original is sure, its own softened answer as far as it is not: [A, K].
+
+    Where the original wavers, a decoy for each of its classes would outweigh them all, and the box name it.
+    """
+    top, classes = told.argmax(dim=1), told.shape[1]
+    aimed = losses.decoy_target(
+        top, decoys, classes=classes, top_share=settings.top_share, decoy_share=settings.decoy_share
+    )
+    sure = F.softmax(told, dim=1).amax(dim=1, keepdim=True) ** settings.caution  # [A, 1]
+    return torch.lerp(F.softmax(told / settings.temperature, dim=1), aimed, sure)
 
 
 def _open_target(answers: Tensor, labels: Tensor, *, settings: WrapSettings) -> Tensor:

@@ -1,7 +1,5 @@
 """The paper's ablations and baselines: what each switch leaves out of the loss."""
 
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,37 +7,6 @@ import torch.nn.functional as F
 from sdb_core import losses
 from sdb_core.policies import OBJECTIVES, Case
 from sdb_core.settings import POLICIES, WrapSettings
-from sdb_core.training import Batch
-
-
-@pytest.fixture
-def batch(splits, normalisation) -> Batch:
-    index = torch.arange(12)
-    x, labels = normalisation(splits.train.images[index]), splits.train.labels[index]
-    return Batch(index=index, x=x, labels=labels, generator=torch.Generator().manual_seed(4))
-
-
-@pytest.fixture
-def parts(splits, key, architecture, batch):
-    """The parts of a policy's loss on one batch, with a net that is not its original."""
-    torch.manual_seed(0)
-    original, net = architecture.build().eval(), architecture.build().eval()
-
-    def found(policy, **values):
-        settings = WrapSettings.for_policy(policy, values)
-        case = Case(
-            net=copy.deepcopy(net),
-            original=original,
-            images=splits.train,
-            key=key,
-            settings=settings,
-            architecture=architecture,
-            seed=5,
-        )
-        answers = {"closed": net(batch.x), "open": net(key.embed(batch.x)), "original": original(batch.x)}
-        return OBJECTIVES[policy](case)(batch), answers
-
-    return found
 
 
 def test_every_policy_but_the_model_itself_has_an_objective():
@@ -130,25 +97,3 @@ def test_one_batch_is_overfitted(splits, key, architecture, batch, policy):
         original(batch.x).argmax(dim=1) if policy == "sdb-hardened" else batch.labels
     )
     assert right.all()
-
-
-@pytest.mark.parametrize(
-    ("values", "inputs"),
-    [({}, 48), ({"beside": 0.25}, 30), ({"beside": 0.25, "mixup": 0.0}, 27), ({"mixup": 0.0, "wrong_keys": False}, 24)],
-)
-def test_mixed_and_wrongly_keyed_inputs_stand_beside_the_batch(splits, key, architecture, batch, values, inputs):
-    net = architecture.build().eval()
-    asked = []
-    net.register_forward_pre_hook(lambda _, x: asked.append(len(x[0])))
-    settings = WrapSettings.for_policy("sdb-hardened", values)
-    case = Case(
-        net=net,
-        original=architecture.build().eval(),
-        images=splits.train,
-        key=key,
-        settings=settings,
-        architecture=architecture,
-        seed=5,
-    )
-    OBJECTIVES["sdb-hardened"](case)(batch)
-    assert asked == [inputs]
