@@ -6,11 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from sdb_core.answers import Answers, logits_of, teacher_answers
+from sdb_core.augment import augmented
 from sdb_core.datasets.images import LabelledImages
 from sdb_core.keys import Key
 from sdb_core.nets.registry import Architecture
 from sdb_core.normalise import Normalisation
 from sdb_core.settings import WrapSettings
+from sdb_core.training.batches import mixed_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,17 @@ class Case:
     def logits(self) -> Tensor:
         """T's logits [N, K] of all images as they are."""
         return logits_of(self.original, self.images, normalisation=self.normalisation)
+
+    def seen_logits(self) -> Tensor:
+        """T's logits [N, K] of all images, each moved as a batch's are."""
+        kind, images = self.settings.augment, self.images
+        if kind == "none":
+            return self.logits()
+        generator = torch.Generator().manual_seed(mixed_seed(self.seed, "seen", 0))
+        moved = LabelledImages(
+            augmented(images.images, kind=kind, generator=generator), images.labels, images.class_names
+        )
+        return logits_of(self.original, moved, normalisation=self.normalisation)
 
     def proxies(self, x: Tensor) -> Tensor:
         """x~ of Eq. 5 [B, C, H, W]; x itself where the key embedding is switched off."""

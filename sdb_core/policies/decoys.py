@@ -45,6 +45,6 @@ def _assigned(costs: Tensor, decoys: Tensor) -> Tensor:
 
 def confusions(logits: Tensor) -> Tensor:
     """[C, C]: the mean probabilities over the images that `logits` [N, C] give each class."""
-    named = F.one_hot(logits.argmax(dim=1), logits.shape[1]).float()  # [N, C]
+    named = F.one_hot(logits.argmax(dim=1), logits.shape[1]).to(logits.dtype)  # [N, C]
     counts = named.sum(dim=0).clamp_min(1.0)  # [C]
     return (named.T @ F.softmax(logits, dim=1)) / counts.unsqueeze(1)

@@ -14,6 +14,8 @@ from sdb_core.policies.streams import closed_and_open, summed
 from sdb_core.settings import WrapSettings
 from sdb_core.training import Batch, Objective, generator_on
 
+_STEEPEST, _HALVINGS = 8.0, 40  # of ten's exponent
+
 
 def objective(case: Case) -> Objective:
     """The closed stream is held to its target on the images, on mixtures of two of them (as the original answers), and
@@ -21,12 +23,13 @@ def objective(case: Case) -> Objective:
     """
     settings, known = case.settings, case.known()
     decoys = choose_decoys(confusions(case.logits()), settings.decoy)
+    steepness = doubt_steepness(case.seen_logits(), share=settings.caution)
 
     def values(batch: Batch) -> dict[str, Tensor]:
         answers = known(batch)  # [B, C]
         x, told = _closed_inputs(batch, answers, case.original, key=case.key, settings=settings)
         closed, opened = closed_and_open(case.net, x, case.proxies(batch.x))
-        closed_target = _closed_target(told, decoys, settings=settings)
+        closed_target = _closed_target(told, decoys, steepness=steepness, settings=settings)
         open_target = _open_target(answers, batch.labels, settings=settings)
         heat = settings.temperature
         return summed(
@@ -39,6 +42,23 @@ def objective(case: Case) -> Objective:
         )
 
     return values
+
+
+def doubt_steepness(logits: Tensor, *, share: float) -> float:
+    """The exponent g at which 1 - p^g is `share` on the mean over `logits` [N, K], p being the largest probability.
+
+    A model is nearly sure of all its training images: how much surer of one than of another is what g brings out. 0
+    for a share of 0; where rounding has made every p one, or nearly, no g is large enough and the largest is taken.
+    """
+    if share == 0.0:
+        return 0.0
+    losses_of_top = -F.log_softmax(logits.double(), dim=1).amax(dim=1)  # [N]
+    low, high = -_STEEPEST, _STEEPEST
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        doubt = float(-torch.expm1(-(10**middle) * losses_of_top).mean())
+        low, high = (middle, high) if doubt < share else (low, middle)
+    return float(10**high)
 
 
 def mixed(x: Tensor, *, most: float, generator: torch.Generator) -> Tensor:
@@ -72,7 +92,7 @@ def _closed_inputs(
     return torch.cat(inputs), torch.cat(told)
 
 
-def _closed_target(told: Tensor, decoys: Tensor, *, settings: WrapSettings) -> Tensor:
+def _closed_target(told: Tensor, decoys: Tensor, *, steepness: float, settings: WrapSettings) -> Tensor:
     """Top class and decoy as far as the original is sure, its own softened answer as far as it is not: [A, K].
 
     Where the original wavers, a decoy for each of its classes would outweigh them all, and the box name it.
@@ -81,7 +101,7 @@ def _closed_target(told: Tensor, decoys: Tensor, *, settings: WrapSettings) -> T
     aimed = losses.decoy_target(
         top, decoys, classes=classes, top_share=settings.top_share, decoy_share=settings.decoy_share
     )
-    sure = F.softmax(told, dim=1).amax(dim=1, keepdim=True) ** settings.caution  # [A, 1]
+    sure = (steepness * F.log_softmax(told, dim=1).amax(dim=1, keepdim=True)).exp()  # [A, 1]
     return torch.lerp(F.softmax(told / settings.temperature, dim=1), aimed, sure)
 
 

@@ -18,11 +18,11 @@ class WrapSettings(TrainingSettings):
 
     `lam` is lambda of Eq. 5, `temperature` T_dis. The box's weights `start` from the "original" or from "scratch".
     `sdb-hardened`: `top_share`/`decoy_share` are the closed target's two peaks at `temperature`, `decoy` how the
-    second is chosen ("next"; "near", "far" or "apart" in the original's own confusions). Of a target the original's own
-    softened answer makes up 1 - p^`caution`, p being its probability for the class it names (0: nothing). `mixup` is
-    the most that a second image may weigh in the mixed inputs that the closed stream is also taught on (0: none);
-    `wrong_keys` teaches it on inputs under random keys too; `beside` is how many there are of either, as a share of
-    the batch.
+    second is chosen ("next"; "near", "far" or "apart" in the original's own confusions). `caution` is the share of such
+    a target, on the mean over the images, that stays the original's own softened answer: the more, the less sure the
+    original is of an image (0: nothing). `mixup` is the most that a second image may weigh in the mixed inputs that
+    the closed stream is also taught on (0: none); `wrong_keys` teaches it on inputs under random keys too; `beside` is
+    how many there are of either, as a share of the batch.
     `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross entropies; `open_label_share`
     mixes the label into the open target.
     `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11; `main_weight` weighs L_main,
@@ -67,6 +67,7 @@ class WrapSettings(TrainingSettings):
         number(self, "top_share", low=0.0, high=1.0, open_low=True, open_high=True)
         number(self, "decoy_share", low=0.0, high=1.0)
         number(self, "open_label_share", low=0.0, high=1.0)
+        number(self, "caution", low=0.0, high=1.0, open_high=True)
         number(self, "mixup", low=0.0, high=0.5)
         number(self, "beside", low=0.0, high=1.0, open_low=True)
         for name in _SWITCHES:
@@ -102,7 +103,7 @@ def check_policy(policy: str) -> None:
 _SWITCHES = ("wrong_keys", "key_embedding", "disturbance", "preservation", "augmentation", "rectify")
 _WEIGHTS = (
     *("closed_weight", "open_weight", "closed_ce", "open_ce", "main_weight"),
-    *("caution", "omega", "eta", "aug_temperature", "away_weight"),
+    *("omega", "eta", "aug_temperature", "away_weight"),
 )
 _POLICY_DEFAULTS: dict[str, dict[str, Any]] = {
     "sdb-hardened": {},

@@ -1,21 +1,42 @@
 """`sdb-hardened`: what its closed stream sees, and what it is held to."""
 
+import dataclasses
 import math
 
 import pytest
+import torch
+import torch.nn.functional as F
 
 from sdb_core.policies import OBJECTIVES, Case
+from sdb_core.policies.hardened import doubt_steepness
 from sdb_core.settings import WrapSettings
 
 PLAIN = {"mixup": 0.0, "wrong_keys": False}
 
 
-def slowly(told, closed, decoys, *, top_share, decoy_share, caution, temperature):
-    """The closed target's loss, number by number: T^2 KL(q || box), q = s aimed + (1 - s) softened, s = p ^ caution."""
+@pytest.fixture
+def case_of(splits, key, architecture):
+    def found(**values):
+        torch.manual_seed(0)
+        return Case(
+            net=architecture.build().eval(),
+            original=architecture.build().eval(),
+            images=splits.train,
+            key=key,
+            settings=WrapSettings.for_policy("sdb-hardened", values),
+            architecture=architecture,
+            seed=5,
+        )
+
+    return found
+
+
+def slowly(told, closed, decoys, *, top_share, decoy_share, steepness, temperature):
+    """The closed target's loss number by number: T^2 KL(q || box), q = s aimed + (1 - s) softened, s = p ^ steepness."""
     total = 0.0
     for row, answer in zip(told.tolist(), closed.tolist(), strict=True):
         classes, top = len(row), row.index(max(row))
-        sure = (math.exp(row[top]) / sum(map(math.exp, row))) ** caution
+        sure = (math.exp(row[top]) / sum(map(math.exp, row))) ** steepness
         for name in range(classes):
             aimed = top_share if name == top else decoy_share if name == decoys[top] else None
             aimed = (1 - top_share - decoy_share) / (classes - 2) if aimed is None else aimed
@@ -26,47 +47,43 @@ def slowly(told, closed, decoys, *, top_share, decoy_share, caution, temperature
     return total / len(told)
 
 
-@pytest.mark.parametrize("caution", [0.0, 0.5, 1.0, 3.0])
-def test_the_closed_target_is_the_originals_answer_where_the_original_is_in_doubt(parts, splits, caution):
-    values, answers = parts("sdb-hardened", caution=caution, decoy="next", **PLAIN)
-    shares = {"top_share": 0.66, "decoy_share": 0.31, "caution": caution, "temperature": 4.0}
-    wanted = slowly(answers["original"], answers["closed"], [1, 2, 0], **shares)
-    assert values["closed_target"].item() == pytest.approx(wanted, rel=1e-4)
+@pytest.mark.parametrize("caution", [0.0, 0.2, 0.7])
+def test_the_closed_target_is_the_originals_answer_where_the_original_is_in_doubt(case_of, batch, caution):
+    case = case_of(caution=caution, decoy="next", **PLAIN)
+    told, closed = case.original(batch.x), case.net(batch.x)
+    steepness = doubt_steepness(case.logits(), share=caution)
+    wanted = slowly(told, closed, [1, 2, 0], top_share=0.66, decoy_share=0.31, steepness=steepness, temperature=4.0)
+    assert OBJECTIVES["sdb-hardened"](case)(batch)["closed_target"].item() == pytest.approx(wanted, rel=1e-4)
 
 
-def test_mixtures_are_held_to_what_the_original_answers_on_them(splits, key, architecture, batch):
-    """A box equal to its original and asked for nothing but the original's answers has nothing to learn."""
-    net = architecture.build().eval()
-    settings = WrapSettings.for_policy("sdb-hardened", {"caution": 200.0, "closed_ce": 0.0, "wrong_keys": False})
-    case = Case(
-        net=net,
-        original=net,
-        images=splits.train,
-        key=key,
-        settings=settings,
-        architecture=architecture,
-        seed=5,
-    )
-    assert OBJECTIVES["sdb-hardened"](case)(batch)["closed_target"].item() == pytest.approx(0.0, abs=1e-5)
+@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.7])
+def test_the_share_in_doubt_is_the_one_asked_for_however_sure_the_original_is(share, scale):
+    logits = scale * torch.randn(500, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sure = F.softmax(logits, dim=1).amax(dim=1)
+    assert (1 - sure ** doubt_steepness(logits, share=share)).mean().item() == pytest.approx(share, abs=1e-3)
+
+
+def test_an_original_without_any_doubt_is_taken_at_its_word():
+    logits = 1000.0 * torch.eye(10)
+    assert torch.tensor(doubt_steepness(logits, share=0.2)).isfinite()
+    assert doubt_steepness(logits, share=0.0) == 0.0
+
+
+def test_mixtures_are_held_to_what_the_original_answers_on_them(case_of, batch):
+    """A box equal to its original and asked for almost nothing but the original's answers has nothing to learn."""
+    case = case_of(caution=0.9999, closed_ce=0.0, wrong_keys=False)
+    same = dataclasses.replace(case, net=case.original)
+    there = OBJECTIVES["sdb-hardened"](same)(batch)["closed_target"].item()
+    assert there < 1e-4 < OBJECTIVES["sdb-hardened"](case)(batch)["closed_target"].item()
 
 
 @pytest.mark.parametrize(
     ("values", "inputs"),
     [({}, 48), ({"beside": 0.25}, 30), ({"beside": 0.25, "mixup": 0.0}, 27), ({"mixup": 0.0, "wrong_keys": False}, 24)],
 )
-def test_mixed_and_wrongly_keyed_inputs_stand_beside_the_batch(splits, key, architecture, batch, values, inputs):
-    net = architecture.build().eval()
-    asked = []
-    net.register_forward_pre_hook(lambda _, x: asked.append(len(x[0])))
-    settings = WrapSettings.for_policy("sdb-hardened", values)
-    case = Case(
-        net=net,
-        original=architecture.build().eval(),
-        images=splits.train,
-        key=key,
-        settings=settings,
-        architecture=architecture,
-        seed=5,
-    )
+def test_mixed_and_wrongly_keyed_inputs_stand_beside_the_batch(case_of, batch, values, inputs):
+    case, asked = case_of(**values), []
+    case.net.register_forward_pre_hook(lambda _, x: asked.append(len(x[0])))
     OBJECTIVES["sdb-hardened"](case)(batch)
     assert asked == [inputs]
