@@ -14,6 +14,8 @@ from sdb_core.normalise import Normalisation
 from sdb_core.settings import WrapSettings
 from sdb_core.training.batches import mixed_seed
 
+_MOST_SEEN = 10_000
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -48,15 +50,13 @@ class Case:
         return logits_of(self.original, self.images, normalisation=self.normalisation)
 
     def seen_logits(self) -> Tensor:
-        """T's logits [N, K] of all images, each moved as a batch's are."""
-        kind, images = self.settings.augment, self.images
-        if kind == "none":
-            return self.logits()
-        generator = torch.Generator().manual_seed(mixed_seed(self.seed, "seen", 0))
-        moved = LabelledImages(
-            augmented(images.images, kind=kind, generator=generator), images.labels, images.class_names
-        )
-        return logits_of(self.original, moved, normalisation=self.normalisation)
+        """T's logits [M, K] of images moved as a batch's are; of a draw of 10,000, where there are more."""
+        draws = torch.Generator().manual_seed(mixed_seed(self.seed, "seen", 0))
+        images = self.images.take(torch.randperm(len(self.images), generator=draws)[:_MOST_SEEN])
+        if self.settings.augment != "none":
+            moved = augmented(images.images, kind=self.settings.augment, generator=draws)
+            images = LabelledImages(moved, images.labels, images.class_names)
+        return logits_of(self.original, images, normalisation=self.normalisation)
 
     def proxies(self, x: Tensor) -> Tensor:
         """x~ of Eq. 5 [B, C, H, W]; x itself where the key embedding is switched off."""

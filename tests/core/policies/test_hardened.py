@@ -32,7 +32,7 @@ def case_of(splits, key, architecture):
 
 
 def slowly(told, closed, decoys, *, top_share, decoy_share, steepness, temperature):
-    """The closed target's loss number by number: T^2 KL(q || box), q = s aimed + (1 - s) softened, s = p ^ steepness."""
+    """The closed target's loss, slowly: T^2 KL(q || box), q = s aimed + (1 - s) softened, s = p ^ steepness."""
     total = 0.0
     for row, answer in zip(told.tolist(), closed.tolist(), strict=True):
         classes, top = len(row), row.index(max(row))
