@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sdb_core.answers import Answers, logits_of, teacher_answers
 from sdb_core.augment import augmented
 from sdb_core.datasets.images import LabelledImages
+from sdb_core.errors import InvalidSettings
 from sdb_core.keys import Key
 from sdb_core.nets.registry import Architecture
 from sdb_core.normalise import Normalisation
@@ -15,6 +17,7 @@ from sdb_core.settings import WrapSettings
 from sdb_core.training.batches import mixed_seed
 
 _MOST_SEEN = 10_000
+_MOST_AVERAGED = 200_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,27 @@ class Case:
             moved = augmented(images.images, kind=self.settings.augment, generator=draws)
             images = LabelledImages(moved, images.labels, images.class_names)
         return logits_of(self.original, images, normalisation=self.normalisation)
+
+    def averaged(self, copies: int) -> Tensor:
+        """T's answers softened at T_dis, each image's mean over so many moved copies: [N, K].
+
+        A model is surer of the very images it was trained on than of their copies, and says less about them.
+        Raises InvalidSettings where the table would be too large.
+        """
+        settings, images = self.settings, self.images
+        if len(images) * len(images.class_names) > _MOST_AVERAGED:
+            raise InvalidSettings(
+                f"open_copies keeps an answer for each image, {len(images)} of {len(images.class_names)} classes: more "
+                "than fits. Set it to 0."
+            )
+        total = torch.zeros((), device=images.images.device)
+        for copy in range(copies):
+            draws = torch.Generator().manual_seed(mixed_seed(self.seed, "copies", copy))
+            moved = augmented(images.images, kind=settings.augment, generator=draws)
+            copied = LabelledImages(moved, images.labels, images.class_names)
+            logits = logits_of(self.original, copied, normalisation=self.normalisation)
+            total = total + F.softmax(logits / settings.temperature, dim=1)
+        return total / copies
 
     def proxies(self, x: Tensor) -> Tensor:
         """x~ of Eq. 5 [B, C, H, W]; x itself where the key embedding is switched off."""

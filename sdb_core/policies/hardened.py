@@ -23,6 +23,7 @@ def objective(case: Case) -> Objective:
     """
     settings, known = case.settings, case.known()
     decoys = choose_decoys(confusions(case.logits()), settings.decoy)
+    averaged = case.averaged(settings.open_copies) if settings.open_copies else None
     steepness = doubt_steepness(case.seen_logits(), share=settings.caution)
 
     def values(batch: Batch) -> dict[str, Tensor]:
@@ -30,7 +31,8 @@ def objective(case: Case) -> Objective:
         x, told = _closed_inputs(batch, answers, case.original, key=case.key, settings=settings)
         closed, opened = closed_and_open(case.net, x, case.proxies(batch.x))
         closed_target = _closed_target(told, decoys, steepness=steepness, settings=settings)
-        open_target = _open_target(answers, batch.labels, settings=settings)
+        soft = F.softmax(answers / settings.temperature, dim=1) if averaged is None else averaged[batch.index]
+        open_target = _with_labels(soft, batch.labels, share=settings.open_label_share)
         heat = settings.temperature
         return summed(
             {
@@ -105,8 +107,6 @@ def _closed_target(told: Tensor, decoys: Tensor, *, steepness: float, settings: 
     return torch.lerp(F.softmax(told / settings.temperature, dim=1), aimed, sure)
 
 
-def _open_target(answers: Tensor, labels: Tensor, *, settings: WrapSettings) -> Tensor:
-    """The original's softened answer, with a share of the label mixed in: [B, C]."""
-    soft = F.softmax(answers / settings.temperature, dim=1)
-    hard = F.one_hot(labels, answers.shape[1]).float()
-    return torch.lerp(soft, hard, settings.open_label_share)
+def _with_labels(soft: Tensor, labels: Tensor, *, share: float) -> Tensor:
+    """Probabilities [B, K] with a share of the label mixed in."""
+    return torch.lerp(soft, F.one_hot(labels, soft.shape[1]).float(), share)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdb_core.errors import InvalidSettings
-from sdb_core.settings.base import number, one_of
+from sdb_core.settings.base import number, one_of, whole
 from sdb_core.settings.presets import over_preset
 from sdb_core.settings.training import TrainingSettings
 
@@ -23,8 +23,9 @@ class WrapSettings(TrainingSettings):
     original is of an image (0: nothing). `mixup` is the most that a second image may weigh in the mixed inputs that
     the closed stream is also taught on (0: none); `wrong_keys` teaches it on inputs under random keys too; `beside` is
     how many there are of either, as a share of the batch.
-    `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross entropies; `open_label_share`
-    mixes the label into the open target.
+    `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross entropies. `open_copies`
+    averages the open target over so many augmented copies of an image (0: the answer on each copy as it comes),
+    `open_label_share` mixes the label into it.
     `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11; `main_weight` weighs L_main,
     `closed_ce`/`open_ce` the two terms of Eq. 6. The paper's ablations: `key_embedding` (off: x~ is x), `disturbance`
     (L_dis), `preservation` (L_kp), `augmentation` (L_aug within it). As in the authors' code: `rectify` (L_aug sees
@@ -47,6 +48,7 @@ class WrapSettings(TrainingSettings):
     open_weight: float = 1.0
     closed_ce: float = 1.0
     open_ce: float = 1.0
+    open_copies: int = 0
     open_label_share: float = 0.0
     omega: float = 0.1
     eta: float = 0.001
@@ -66,6 +68,7 @@ class WrapSettings(TrainingSettings):
         number(self, "temperature", low=0.0, open_low=True)
         number(self, "top_share", low=0.0, high=1.0, open_low=True, open_high=True)
         number(self, "decoy_share", low=0.0, high=1.0)
+        whole(self, "open_copies", low=0)
         number(self, "open_label_share", low=0.0, high=1.0)
         number(self, "caution", low=0.0, high=1.0, open_high=True)
         number(self, "mixup", low=0.0, high=0.5)
@@ -76,6 +79,8 @@ class WrapSettings(TrainingSettings):
             number(self, name, low=0.0)
         one_of(self, "decoy", ("next", "near", "far", "apart"))
         one_of(self, "start", ("original", "scratch"))
+        if self.open_copies > 0 and self.augment == "none":
+            raise InvalidSettings("open_copies are augmented copies; name augment, for example shift, or set it to 0.")
         if self.top_share <= self.decoy_share or self.top_share + self.decoy_share > 1.0:
             raise InvalidSettings(
                 "top_share must be above decoy_share, or the box would name wrong classes, and both together at most 1."

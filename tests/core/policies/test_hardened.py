@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from sdb_core.errors import InvalidSettings
 from sdb_core.policies import OBJECTIVES, Case
 from sdb_core.policies.hardened import doubt_steepness
 from sdb_core.settings import WrapSettings
@@ -68,6 +69,30 @@ def test_an_original_without_any_doubt_is_taken_at_its_word():
     logits = 1000.0 * torch.eye(10)
     assert torch.tensor(doubt_steepness(logits, share=0.2)).isfinite()
     assert doubt_steepness(logits, share=0.0) == 0.0
+
+
+def test_the_open_target_is_the_mean_over_an_images_copies(case_of, batch):
+    case = case_of(open_copies=3, augment="shift", open_ce=0.0, temperature=2.0, **PLAIN)
+    found = case.averaged(3)  # [N, K]
+    assert torch.equal(found, case.averaged(3))
+    assert found.sum(dim=1).allclose(torch.ones(len(found)))
+    one, two, three = (case.averaged(copies) for copies in (1, 2, 3))
+    third = 3 * three - 2 * two  # what the third copy added
+    assert (third - one).abs().max() > 1e-4
+    opened = F.log_softmax(case.net(case.key.embed(batch.x)) / 2.0, dim=1)
+    wanted = sum(
+        4.0 * (row * (row.log() - answer)).sum().item() for row, answer in zip(found[batch.index], opened, strict=True)
+    )
+    values = OBJECTIVES["sdb-hardened"](case)(batch)
+    assert values["open_target"].item() == pytest.approx(wanted / len(batch.x), rel=1e-4)
+
+
+def test_copies_without_augmentation_and_tables_too_large_are_refused(case_of, monkeypatch):
+    with pytest.raises(InvalidSettings, match="name augment"):
+        case_of(open_copies=3)
+    monkeypatch.setattr("sdb_core.policies.case._MOST_AVERAGED", 10)
+    with pytest.raises(InvalidSettings, match="open_copies keeps an answer for each image"):
+        case_of(open_copies=3, augment="shift").averaged(3)
 
 
 def test_mixtures_are_held_to_what_the_original_answers_on_them(case_of, batch):
