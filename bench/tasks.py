@@ -15,7 +15,7 @@ from sdb_core.distillation import fit, new_student
 from sdb_core.keys import Key
 from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
-from sdb_core.settings import StudentSettings, TrainingSettings, WrapSettings
+from sdb_core.settings import StudentSettings, TrainingSettings, WrapSettings, over_preset
 from sdb_core.subject import Subject, weights_digest
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
@@ -44,7 +44,7 @@ class Task:
     test: int = 0
 
 
-_SGD: dict[str, Any] = {"batch_size": 128, "optimiser": "sgd", "weight_decay": 5e-4, "augment": "shift-flip"}
+_PHOTOGRAPHS: dict[str, Any] = {"preset": "photographs"}
 TASKS = {
     "digits": Task(
         name="digits",
@@ -57,10 +57,9 @@ TASKS = {
         name="cifar10",
         net="sdb:cnn",
         student="sdb:cnn-strided",
-        original=TrainingSettings(**_SGD, epochs=60, lr=0.1),
-        students=StudentSettings(epochs=30, batch_size=128, lr=0.01),
-        wrap={**_SGD, "epochs": 64, "lr": 0.06},
-        hardened={"decoy": "apart", "lam": 0.8, "closed_ce": 2.0, "mixup": 0.0, "beside": 0.25},
+        original=TrainingSettings.from_dict(over_preset(_PHOTOGRAPHS, "original")),
+        students=StudentSettings.from_dict(over_preset(_PHOTOGRAPHS, "student")),
+        wrap=_PHOTOGRAPHS,
         train=2500,
         test=10_000,
     ),

@@ -1,6 +1,7 @@
 """The three scales: smoke (minutes), small (hours on a CPU), paper (a GPU)."""
 
 from bench.paper_tables.scales import Nets, Scale
+from sdb_core.settings import WrapSettings
 
 _ADAM = {
     **{"optimiser": "adam", "lr": 3e-3, "weight_decay": 0.0, "warmup": 0.1, "clip": 5.0, "schedule": "cosine"},
@@ -26,7 +27,7 @@ SMOKE = Scale(
     ),
     original={**_ADAM, "epochs": 30},
     box={**_ADAM, "epochs": 40},
-    hardened={**_ADAM, "epochs": 40},
+    hardened={**WrapSettings().to_dict(), **_ADAM, "epochs": 40},  # as on digits
     students={**_ADAM, "epochs": 24},
     stand_in=True,
 )

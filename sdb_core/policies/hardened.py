@@ -23,7 +23,8 @@ def objective(case: Case) -> Objective:
     """
     settings, known = case.settings, case.known()
     decoys = choose_decoys(confusions(case.logits()), settings.decoy)
-    averaged = case.averaged(settings.open_copies) if settings.open_copies else None
+    copied = settings.open_copies > 0 and settings.augment != "none"
+    averaged = case.averaged(settings.open_copies) if copied else None
     steepness = doubt_steepness(case.seen_logits(), share=settings.caution)
 
     def values(batch: Batch) -> dict[str, Tensor]:

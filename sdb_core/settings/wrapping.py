@@ -24,8 +24,8 @@ class WrapSettings(TrainingSettings):
     the closed stream is also taught on (0: none); `wrong_keys` teaches it on inputs under random keys too; `beside` is
     how many there are of either, as a share of the batch.
     `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross entropies. `open_copies`
-    averages the open target over so many augmented copies of an image (0: the answer on each copy as it comes),
-    `open_label_share` mixes the label into it.
+    averages the open target over so many augmented copies of an image (0, or without `augment`: the answer on the
+    input as it comes), `open_label_share` mixes the label into it.
     `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11; `main_weight` weighs L_main,
     `closed_ce`/`open_ce` the two terms of Eq. 6. The paper's ablations: `key_embedding` (off: x~ is x), `disturbance`
     (L_dis), `preservation` (L_kp), `augmentation` (L_aug within it). As in the authors' code: `rectify` (L_aug sees
@@ -79,8 +79,6 @@ class WrapSettings(TrainingSettings):
             number(self, name, low=0.0)
         one_of(self, "decoy", ("next", "near", "far", "apart"))
         one_of(self, "start", ("original", "scratch"))
-        if self.open_copies > 0 and self.augment == "none":
-            raise InvalidSettings("open_copies are augmented copies; name augment, for example shift, or set it to 0.")
         if self.top_share <= self.decoy_share or self.top_share + self.decoy_share > 1.0:
             raise InvalidSettings(
                 "top_share must be above decoy_share, or the box would name wrong classes, and both together at most 1."

@@ -37,11 +37,11 @@ def rates_by_epoch(settings: TrainingSettings) -> dict[int, float]:
 
 
 def test_the_presets_are_those_of_the_documents():
-    assert set(PRESETS) == {"paper-cifar10", "paper-cifar100", "authors-code", "quick"}
+    assert set(PRESETS) == {"paper-cifar10", "paper-cifar100", "authors-code", "photographs", "quick"}
     assert set(DATA_PRESETS) == {"cifar10", "cifar100", "tiny-imagenet", "digits"}
 
 
-@pytest.mark.parametrize("name", ["paper-cifar10", "paper-cifar100", "authors-code", "quick"])
+@pytest.mark.parametrize("name", ["paper-cifar10", "paper-cifar100", "authors-code", "photographs", "quick"])
 def test_every_preset_builds_valid_settings_that_survive_json(name):
     built = [original(name), *(student(name, net) for net in names()), *(wrapped(name, policy) for policy in POLICIES)]
     built.append(EvaluationSettings.from_dict(over_preset({"preset": name}, "evaluation")))
@@ -49,7 +49,7 @@ def test_every_preset_builds_valid_settings_that_survive_json(name):
         assert type(settings).from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
-@pytest.mark.parametrize("name", ["paper-cifar10", "paper-cifar100", "authors-code", "quick"])
+@pytest.mark.parametrize("name", ["paper-cifar10", "paper-cifar100", "authors-code", "photographs", "quick"])
 def test_a_preset_never_trains_a_box_that_is_not_wrapped(name):
     assert wrapped(name, "normal") == WrapSettings.for_policy("normal")
 

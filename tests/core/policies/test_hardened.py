@@ -87,9 +87,12 @@ def test_the_open_target_is_the_mean_over_an_images_copies(case_of, batch):
     assert values["open_target"].item() == pytest.approx(wanted / len(batch.x), rel=1e-4)
 
 
-def test_copies_without_augmentation_and_tables_too_large_are_refused(case_of, monkeypatch):
-    with pytest.raises(InvalidSettings, match="name augment"):
-        case_of(open_copies=3)
+def test_without_augmentation_copies_are_the_image_itself(case_of, batch):
+    plain, copied = (OBJECTIVES["sdb-hardened"](case_of(open_copies=count, **PLAIN))(batch) for count in (0, 3))
+    assert torch.equal(plain["loss"], copied["loss"])
+
+
+def test_a_table_of_copies_that_is_too_large_is_refused(case_of, monkeypatch):
     monkeypatch.setattr("sdb_core.policies.case._MOST_AVERAGED", 10)
     with pytest.raises(InvalidSettings, match="open_copies keeps an answer for each image"):
         case_of(open_copies=3, augment="shift").averaged(3)
