@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 Value = dict[str, Any]
@@ -10,23 +11,24 @@ FIDELITY_LIMIT = 1.0
 EFFECTIVENESS_LIMIT = 5.0
 UNIQUENESS_LIMIT = 1.0
 ROBUSTNESS_LIMIT = 1.0
-_SMALLEST_GAIN = 1.0
+SMALLEST_GAIN = 1.0
 _MOST_SHORT = 1.0
 _WRONG_KEY = re.compile(r"random-key-\d+|(zero|mean|white)-key")
 USEFUL_SHARE = 0.5
 
 
 def summary_of(scores: list[float]) -> Value:
-    """Mean and sample standard deviation [percent] over the seeds."""
+    """Mean and sample standard deviation [percent] over the seeds, and the single scores in the order of the seeds."""
     mean = sum(scores) / len(scores)
     spread = math.sqrt(sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)) if len(scores) > 1 else 0.0
-    return {"mean": round(mean, 3), "std": round(spread, 3), "seeds": len(scores)}
+    single = [round(score, 3) for score in scores]
+    return {"mean": round(mean, 3), "std": round(spread, 3), "seeds": len(scores), "scores": single}
 
 
 def leak(*, attack: Value, floor: Value, from_original: Value) -> float | None:
     """(attack - floor) / (KD from the original - floor); None where KD gains under one point over the floor."""
     gain = from_original["mean"] - floor["mean"]
-    if gain < _SMALLEST_GAIN:
+    if gain < SMALLEST_GAIN:
         return None
     return round(float(attack["mean"] - floor["mean"]) / float(gain), 3)
 
@@ -41,14 +43,35 @@ def standard_error(value: Value, other: Value) -> float:
     return round(math.sqrt(sum(one["std"] ** 2 / one["seeds"] for one in (value, other))), 3)
 
 
-def fidelity(accuracy: dict[str, Value]) -> dict[str, Any]:
-    """Does the box predict as well as the original?"""
-    lost = accuracy["original"]["mean"] - accuracy["closed"]["mean"]
+def paired_error(agreement: Mapping[str, Any]) -> float:
+    """The standard error [points] of two nets' difference on the same images, as far as these are a sample.
+
+    From the images that one net alone names rightly (McNemar): sqrt(b + c - (b - c)^2 / n) / n.
+    """
+    images, one, other = (int(agreement[name]) for name in ("images", "only_original_right", "only_box_right"))
+    return round(100.0 * math.sqrt(max(0.0, one + other - (one - other) ** 2 / images)) / images, 3)
+
+
+def fidelity(accuracy: dict[str, Value], *, agreement: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Does the box predict as well as the original?
+
+    `agreement`: of how many test `images` the original and the box name the `same_class` [percent], and how many
+    (`only_original_right`, `only_box_right`) one of them alone names rightly.
+    """
+    lost = difference(accuracy["original"], accuracy["closed"])
     why = (
         f"The box is right on {accuracy['closed']['mean']:.1f}% of the test images, the original on "
         f"{accuracy['original']['mean']:.1f}%: {_points(lost)} lost, at most {FIDELITY_LIMIT:g} allowed."
     )
-    return _verdict(lost <= FIDELITY_LIMIT, value=lost, limit=FIDELITY_LIMIT, why=why)
+    if agreement is None:
+        return _verdict(lost <= FIDELITY_LIMIT, value=lost, limit=FIDELITY_LIMIT, why=why)
+    error = paired_error(agreement)
+    why += (
+        f" Of {agreement['images']:,} images the original alone names {agreement['only_original_right']} rightly, the "
+        f"box alone {agreement['only_box_right']} (standard error {error:.1f}); both name the same class on "
+        f"{agreement['same_class']:.1f}%."
+    )
+    return _verdict(lost <= FIDELITY_LIMIT, value=lost, limit=FIDELITY_LIMIT, why=why, error=error)
 
 
 def effectiveness(students: dict[str, Value]) -> dict[str, Any]:
@@ -56,7 +79,7 @@ def effectiveness(students: dict[str, Value]) -> dict[str, Any]:
 
     The open student may stay below by the spread over the seeds, but by no more than a point: noise is no excuse.
     """
-    hidden = students["scratch"]["mean"] - students["closed"]["mean"]
+    hidden, error = _apart(students["scratch"], students["closed"])
     spread = math.hypot(students["open"]["std"], students["from_original"]["std"])
     short = students["from_original"]["mean"] - students["open"]["mean"]
     taught = short <= min(spread, _MOST_SHORT)
@@ -67,22 +90,23 @@ def effectiveness(students: dict[str, Value]) -> dict[str, Any]:
         f"original {students['from_original']['mean']:.1f}%: {'not below' if taught else 'below'} within the spread "
         f"of {spread:.1f} (at most {_MOST_SHORT:g})."
     )
-    return _verdict(hidden >= EFFECTIVENESS_LIMIT and taught, value=hidden, limit=EFFECTIVENESS_LIMIT, why=why)
+    passed = hidden >= EFFECTIVENESS_LIMIT and taught
+    return _verdict(passed, value=hidden, limit=EFFECTIVENESS_LIMIT, why=why, error=error)
 
 
 def uniqueness(students: dict[str, Value], attacks: list[Row]) -> dict[str, Any]:
     """Is the right key worth more than a wrong one, be it random or a plain image?"""
-    wrong = {row["name"]: row["accuracy"]["mean"] for row in attacks if _WRONG_KEY.fullmatch(row["name"])}
+    wrong = {row["name"]: row["accuracy"] for row in attacks if _WRONG_KEY.fullmatch(row["name"])}
     if not wrong:
         return _not_measured("No student with a wrong key was taught.", limit=UNIQUENESS_LIMIT)
-    best = max(wrong, key=lambda name: wrong[name])
-    ahead = students["open"]["mean"] - wrong[best]
+    best = max(wrong, key=lambda name: float(wrong[name]["mean"]))
+    ahead, error = _apart(students["open"], wrong[best])
     why = (
-        f"The best of {len(wrong)} students with a wrong key, {best}, reaches {wrong[best]:.1f}%, the one with the "
-        f"right key {students['open']['mean']:.1f}%: {_points(ahead)} ahead, at least {UNIQUENESS_LIMIT:g} wanted. "
+        f"The best of {len(wrong)} students with a wrong key, {best}, reaches {wrong[best]['mean']:.1f}%, the one with "
+        f"the right key {students['open']['mean']:.1f}%: {_points(ahead)} ahead, at least {UNIQUENESS_LIMIT:g} wanted. "
         "Whoever holds the box's weights can compute a working key; only hosted licenses withhold them."
     )
-    return _verdict(ahead >= UNIQUENESS_LIMIT, value=ahead, limit=UNIQUENESS_LIMIT, why=why)
+    return _verdict(ahead >= UNIQUENESS_LIMIT, value=ahead, limit=UNIQUENESS_LIMIT, why=why, error=error)
 
 
 def robustness(attacks: list[Row], *, box: Value) -> dict[str, Any]:
@@ -98,15 +122,25 @@ def robustness(attacks: list[Row], *, box: Value) -> dict[str, Any]:
     if not outside:
         return _not_measured("No attack without weights and key was run.", limit=ROBUSTNESS_LIMIT)
     best = max(outside, key=_over)
-    over, error = _over(best), standard_error(best["accuracy"], best["floor"])
+    over, error = _apart(best["accuracy"], best["floor"])
     why = (
         f"The strongest of {len(outside)} attacks that hold neither weights nor a part of the key, {best['name']}, "
-        f"reaches {best['accuracy']['mean']:.1f}%: {_points(over)} (standard error {error:.1f}) "
+        f"reaches {best['accuracy']['mean']:.1f}%: {_points(over)} ({_told(error)}) "
         f"{'over' if over >= 0 else 'from'} the floor of {best['floor']['mean']:.1f}% that right predictions give away "
-        f"at the same budget; at most {ROBUSTNESS_LIMIT:g} over it is allowed.{_useless(left_out)}"
-        f"{_beside(inside)}"
+        f"at the same budget; at most {ROBUSTNESS_LIMIT:g} over it is allowed.{_little(best)}"
+        f"{_useless(left_out)}{_beside(inside)}"
     )
-    return _verdict(over <= ROBUSTNESS_LIMIT, value=over, limit=ROBUSTNESS_LIMIT, why=why)
+    return _verdict(over <= ROBUSTNESS_LIMIT, value=over, limit=ROBUSTNESS_LIMIT, why=why, error=error)
+
+
+def _little(best: Row) -> str:
+    """A sentence where the original itself teaches hardly more than its labels: such a box has little to give away."""
+    if "leak" not in best or best["leak"] is not None:
+        return ""
+    return (
+        f" A student of the unprotected original, distilled as usual, ends less than {SMALLEST_GAIN:g} point over that "
+        "floor too: there was little to steal, and this verdict alone says little."
+    )
 
 
 def _useless(left_out: list[Row]) -> str:
@@ -133,15 +167,26 @@ def _beside(inside: list[Row]) -> str:
 
 
 def _over(row: Row) -> float:
-    return float(row["accuracy"]["mean"] - row["floor"]["mean"])
+    return difference(row["accuracy"], row["floor"])
+
+
+def _apart(value: Value, other: Value) -> tuple[float, float | None]:
+    """The difference of two means and its standard error [points], which single students do not tell."""
+    known = max(value["seeds"], other["seeds"]) > 1
+    return difference(value, other), standard_error(value, other) if known else None
 
 
 def _not_measured(why: str, *, limit: float) -> dict[str, Any]:
     return {"pass": None, "value": None, "limit": limit, "why": why}
 
 
-def _verdict(passed: bool, *, value: float, limit: float, why: str) -> dict[str, Any]:
-    return {"pass": bool(passed), "value": round(value, 3), "limit": limit, "why": why}
+def _verdict(passed: bool, *, value: float, limit: float, why: str, error: float | None = None) -> dict[str, Any]:
+    known = {} if error is None else {"standard_error": error}
+    return {"pass": bool(passed), "value": round(value, 3), "limit": limit, "why": why, **known}
+
+
+def _told(error: float | None) -> str:
+    return "one student, no standard error" if error is None else f"standard error {error:.1f}"
 
 
 def _points(number: float) -> str:

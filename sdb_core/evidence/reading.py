@@ -10,8 +10,10 @@ from sdb_core.evidence.values import (
     NOTHING,
     PART,
     WEIGHTS,
+    Agreement,
     Attack,
     Evidence,
+    NotMeasured,
     Rival,
     SoftLabels,
     Tracing,
@@ -45,6 +47,8 @@ def read_report(report: Any) -> Evidence:
         history=_listed(report.get("history", []), "history", _numbers),
         provenance=dict(_mapping(report.get("provenance", {}), "provenance")),
         tracing=_tracing(report["tracing"]) if report.get("tracing") else None,
+        agreement=_agreement(report["agreement"]) if report.get("agreement") else None,
+        not_measured=_listed(report.get("not_measured", []), "not_measured", _not_measured),
     )
 
 
@@ -98,6 +102,7 @@ def _verdict(goal: str, row: Any) -> Verdict:
         value=_optional(row.get("value"), f"{where}.value"),
         limit=_optional(row.get("limit"), f"{where}.limit"),
         why=_text(row.get("why", ""), f"{where}.why"),
+        error=_optional(row.get("standard_error"), f"{where}.standard_error"),
     )
 
 
@@ -107,6 +112,7 @@ def _rival(policy: str, row: Any) -> Rival:
     return Rival(
         accuracy=_values(row.get("accuracy", {}), f"{where}.accuracy"),
         students=_values(row.get("students", {}), f"{where}.students"),
+        config=dict(_mapping(row.get("config", {}), f"{where}.config")),
     )
 
 
@@ -129,6 +135,18 @@ def _tracing(row: Any) -> Tracing:
     )
     licenses = int(_number(row.get("licenses"), "tracing.licenses"))
     return Tracing(share, noise, licenses, false_accusation, _value(row.get("open"), "tracing.open"))
+
+
+def _agreement(row: Any) -> Agreement:
+    row = _mapping(row, "agreement")
+    images, original, box = (
+        int(_number(row.get(name), f"agreement.{name}")) for name in ("images", "only_original_right", "only_box_right")
+    )
+    return Agreement(max(1, images), _number(row.get("same_class"), "agreement.same_class"), original, box)
+
+
+def _not_measured(row: Mapping[str, Any], where: str) -> NotMeasured:
+    return NotMeasured(_text(row.get("what"), f"{where}.what"), _text(row.get("why"), f"{where}.why"))
 
 
 def _numbers(row: Mapping[str, Any], where: str) -> dict[str, float]:

@@ -26,6 +26,7 @@ class Value:
 class Attack:
     """One attack's row; `over` is its mean less the floor's, `error` the standard error of that, both in points.
 
+    `error` is 0 where one student was taught: it is not known then (`sure`).
     `holds` is what the attacker has beside answers. `truth` (were the true labels used?) is None in older reports.
     `about` says what the attack does, `notes` what its run told. `useful`: its student is right at least half as often
     as the box; the verdict leaves others out.
@@ -47,15 +48,49 @@ class Attack:
     notes: dict[str, str]
     useful: bool = True
 
+    @property
+    def sure(self) -> bool:
+        """Whether there was more than one student, so that `error` says something."""
+        return max(self.accuracy.seeds, self.floor.seeds) > 1
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """One design goal: `passed` is None where it was not measured."""
+    """One design goal: `passed` is None where it was not measured; `error` is the standard error of `value`."""
 
     goal: str
     passed: bool | None
     value: float | None
     limit: float | None
+    why: str
+    error: float | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the limit lies within two standard errors of the value: other seeds may judge otherwise."""
+        if self.value is None or self.limit is None or self.error is None:
+            return False
+        return abs(self.value - self.limit) < 2 * self.error
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The original and the box beside each other on the same `images` of the test split.
+
+    `same_class`: percent of them for which both name one class; the others count images that one alone names rightly.
+    """
+
+    images: int
+    same_class: float
+    only_original_right: int
+    only_box_right: int
+
+
+@dataclass(frozen=True)
+class NotMeasured:
+    """Something that was to be measured and was not, and why."""
+
+    what: str
     why: str
 
 
@@ -73,10 +108,11 @@ class SoftLabels:
 
 @dataclass(frozen=True)
 class Rival:
-    """The same model wrapped by another policy."""
+    """The same model wrapped by another policy with these settings."""
 
     accuracy: dict[str, Value]
     students: dict[str, Value]
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -92,7 +128,7 @@ class Tracing:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A whole report; `tracing` is None where customers' keys carry no marks."""
+    """A whole report; `tracing` is None where customers' keys carry no marks, `agreement` in older reports."""
 
     policy: str
     accuracy: dict[str, Value]
@@ -104,3 +140,17 @@ class Evidence:
     history: tuple[dict[str, float], ...]
     provenance: dict[str, Any]
     tracing: Tracing | None = None
+    agreement: Agreement | None = None
+    not_measured: tuple[NotMeasured, ...] = ()
+
+    @property
+    def strangers(self) -> tuple[Attack, ...]:
+        """The attacks that the verdict on robustness judges: no key, no weights, and a student of some use."""
+        return tuple(each for each in self.attacks if each.holds == NOTHING and each.useful)
+
+    def setting(self, *place: str) -> Any:
+        """A setting by its place in the provenance, such as ("evaluation", "student"); None where it is not told."""
+        found: Any = self.provenance.get("config")
+        for name in place:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
