@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdb_core.errors import FiguresUnavailable
 from sdb_core.evidence import Evidence, read_report
-from sdb_core.report_page import attacks, limits, origins, results
+from sdb_core.report_page import attacks, limits, origins, results, sureness, threats, verdict_cards
 from sdb_core.report_page.parts import note
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ def report_page(report: Mapping[str, Any], *, names: Mapping[str, str] | None = 
         policy=escape(evidence.policy),
         names=_named(names or {}),
         missing=missing,
-        verdicts=results.verdicts(evidence),
+        verdicts=verdict_cards.cards(evidence),
+        caveat=verdict_cards.caveat(evidence),
+        threats=threats.table_of(evidence),
+        sureness=sureness.listed(evidence),
         accuracy=results.accuracy(evidence),
         students=results.students(evidence),
         comparison=results.comparison(evidence),

@@ -24,10 +24,11 @@ _COLUMNS = (
 _SEEN = {"topk": "top-k probabilities"}
 _TRUTH = {True: "yes", False: "no", None: NOTHING}
 _CAPTION = (
-    "What a thief's student reaches. Floor: what right predictions give away in any case, the better of a "
-    "label-smoothing student (where the attacker has the true labels) and a student of the original's labels at the "
-    "same budget. Over the floor: ± one standard error. Leak: 0 is the floor, 1 is what the unprotected original would "
-    "teach; a dash where that is less than a point apart."
+    "What a thief's student reaches: mean ± standard deviation over students. Queries: how many of the box's answers "
+    "teach it. Floor: what right predictions give away in any case, the better of a label-smoothing student (where the "
+    "attacker has the true labels) and a student of the original's labels at the same budget; for who ends with the "
+    "box's own network, what the box predicts. Over the floor: ± one standard error. Leak: 0 is the floor, 1 is what "
+    "the unprotected original would teach; a dash where that is less than a point apart."
 )
 
 
@@ -57,7 +58,7 @@ def _row(attack: Attack, *, usual_student: str | None) -> str:
         _TRUTH[attack.truth],
         accuracy(attack.floor),
         accuracy(attack.accuracy),
-        points(attack.over, attack.error),
+        points(attack.over, attack.error if attack.sure else None),
         NOTHING if attack.leak is None else f"{attack.leak:.2f}".replace("-", "−"),
     )
     told = [attack.about, *(f"{name.replace('_', ' ')}: {value}." for name, value in attack.notes.items())]

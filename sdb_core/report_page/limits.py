@@ -16,20 +16,17 @@ _WEIGHTS_NOT_MEASURED = (
     "Whoever holds the box's weights is not stopped, and no such attack was run for this report. A key can be computed "
     "from the weights; only a hosted license, which gives out neither weights nor key, answers that."
 )
-_ONE_BOX = (
-    "One box, one key, one original: the spread is that of the students over their seeds. Another wrap of the same "
-    "model may lie elsewhere, by more than the spread shown."
-)
 _KNOWN = (
-    "Only known attacks were run, {count} of them without key and weights. An attack that is not in the table may do "
+    "Only known attacks were run, {count} of them without key and weights, each with the students' usual settings: "
+    "none was tuned against this box, and none searched for a key by asking. An attack that is not in the table may do "
     "better. Students that are right less than half as often as the box are shown, and not judged."
 )
 _STUDENT = (
     "The students are {student}. A larger student is hurt less by a closed box: read the numbers as those of this size."
 )
 _SPLIT = (
-    "All attackers were given the provider's own training images unless their row says otherwise, and all accuracies "
-    "come from one test split, the same for every row."
+    "All attackers were given the provider's own training images unless their row says otherwise, which is more than "
+    "most thieves have; and all accuracies come from one test split, the same for every row."
 )
 _TRACED = (
     "Each customer's key carries a mark of its own, {share:g} of a key's deviation; under such keys the box is right "
@@ -51,7 +48,8 @@ def listed(evidence: Evidence) -> str:
         said.append(_STUDENT.format(student=student))
     if evidence.tracing:
         said.append(_traced(evidence.tracing))
-    said += [_ONE_BOX, _SPLIT]
+    said.append(_SPLIT)
+    said += [f"Not measured: {each.what}. {each.why}" for each in evidence.not_measured]
     return "<ul>" + "".join(f"<li>{escape(each)}</li>" for each in said) + "</ul>"
 
 
@@ -66,7 +64,5 @@ def _traced(tracing: Tracing) -> str:
 
 
 def _student(evidence: Evidence) -> str:
-    config = evidence.provenance.get("config")
-    evaluation = config.get("evaluation") if isinstance(config, dict) else None
-    student = evaluation.get("student") if isinstance(evaluation, dict) else None
+    student = evidence.setting("evaluation", "student")
     return student if isinstance(student, str) else ""

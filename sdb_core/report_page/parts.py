@@ -18,11 +18,15 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Sequence[str], *, caption: str, mark: str = "short") -> str:
-    """A table of rows made by `row` and `group`; a `mark` "short" keeps it on one sheet of paper, "long" does not."""
+    """A table of rows made by `row` and `group`, which scrolls by itself where it is wider than the screen.
+
+    A `mark` "short" keeps it on one sheet of paper, "long" does not; "words" is short, and its cells hold sentences.
+    """
     heads = "".join(f'<th scope="col"{_kind(each)}>{escape(each.heading)}</th>' for each in columns)
     body = "\n".join(rows)
     return (
-        f'<div class="scroll {mark}"><table>\n<caption>{escape(caption)}</caption>\n'
+        f'<div class="scroll {mark}" tabindex="0" role="region" aria-label="{escape(columns[0].heading)}">'
+        f"<table>\n<caption>{escape(caption)}</caption>\n"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 

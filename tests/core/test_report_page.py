@@ -79,8 +79,9 @@ def test_the_page_stands_alone(page, read):
 def test_every_verdict_stands_in_words_with_its_number_and_limit(page):
     for verdict in full_report()["verdicts"].values():
         assert verdict["why"] in page
-    assert "1.4 points over the floor <small>wanted: at most 1</small>" in page
-    assert "23.4 points hidden <small>wanted: at least 5</small>" in page
+    assert "1.4 ± 0.8 points over the floor <small>wanted: at most 1</small>" in page
+    assert "23.4 ± 2.5 points hidden <small>wanted: at least 5</small>" in page
+    assert "0.2 points lost <small>wanted: at most 1</small>" in page
     assert page.count("✓ holds") == 3
     assert page.count("✗ does not hold") == 1
     assert "Box box_1" in page
@@ -123,6 +124,9 @@ def test_settings_and_provenance_are_all_there(page):
     for text in (provenance["model_sha256"], provenance["dataset_sha256"], "wrap.epochs", "3 min 23 s", "cpu"):
         assert text in page
     assert "evaluation.student_settings.alpha" in page
+    assert "wrap 0, evaluation 7; students of each kind: 3" in page
+    assert "<dt>beside.sdb.omega</dt><dd>0.125</dd>" in page
+    assert "beside.sdb.epochs" not in page
 
 
 def test_what_it_does_not_show_depends_on_what_was_run(page):
@@ -166,6 +170,10 @@ def test_a_report_of_accuracies_alone_is_a_page_too():
         (lambda report: report.update(attacks={}), "attacks is not a list"),
         (lambda report: report["soft_labels"][0].update(open=[1.0]), "soft_labels[0]"),
         (lambda report: report["attacks"][0].update(name=7), "attacks[0].name"),
+        (lambda report: report["verdicts"]["fidelity"].update(standard_error="0.1"), "fidelity.standard_error"),
+        (lambda report: report.update(agreement={"images": 360}), "agreement.only_original_right"),
+        (lambda report: report.update(not_measured=[{"what": "it"}]), "not_measured[0].why"),
+        (lambda report: report["comparison"]["sdb"].update(config=[]), "comparison.sdb.config"),
     ],
 )
 def test_what_is_no_report_is_refused_with_the_place(change, place):
