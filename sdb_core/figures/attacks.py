@@ -116,7 +116,7 @@ def _write_numbers(axes: Axes, lines: list[_Line]) -> None:
     for place, line in enumerate(lines):
         if line.attack is not None:
             leak = "–" if line.attack.leak is None else f"{line.attack.leak:.2f}"
-            for end, number in ((0.68, f"{signed(line.attack.over)} ± {line.attack.error:.1f}"), (1.0, leak)):
+            for end, number in ((0.68, signed(line.attack.over) + _error(line.attack)), (1.0, leak)):
                 axes.text(end, place, number, transform=across, va="center", ha="right", fontsize=8.5)
 
 
@@ -125,4 +125,8 @@ def _title(attacks: tuple[Attack, ...]) -> str:
     best = max(bare or attacks, key=lambda each: each.over)
     who = f"Of {len(bare)} attacks without key and weights, the best" if bare else "The best attack"
     where = "over" if best.over >= 0 else "under"
-    return f"{who}, {short(best.name)}, ends {abs(best.over):.1f} ± {best.error:.1f} points {where} the floor"
+    return f"{who}, {short(best.name)}, ends {abs(best.over):.1f}{_error(best)} points {where} the floor"
+
+
+def _error(attack: Attack) -> str:
+    return f" ± {attack.error:.1f}" if attack.sure else ""

@@ -16,9 +16,10 @@ _MOST_IMAGES = 6
 _MOST_CLASSES = 10
 _COLUMNS = 3
 _CAPTION = (
-    "Softened probabilities of each class for single test images, the classes numbered as in the data; the true class "
-    "is bold. What a student could learn beyond the label lies in the small bars: without the key they should say "
-    "nothing true, with the key they should be the original's. The distance in the title is the total variation."
+    "Softened probabilities of each class for single test images, the first of each of the first classes (none was "
+    "picked); the classes numbered as in the data, the true one bold. What a student could learn beyond the label lies "
+    "in the small bars: without the key they should say nothing true, with the key they should be the original's. The "
+    "distance in the title is the total variation, the mean over these images alone."
 )
 
 

@@ -20,8 +20,9 @@ _ROWS = (
 _RIVAL_ROWS = (("closed", "without the key", CLOSED), ("open", "with the key", OPEN))
 _CAPTION = (
     "Left: test accuracy of students by who taught them; the number is the mean over seeds. Right: the same in points "
-    "against the student that nobody taught. Whiskers: one standard deviation over seeds; after ± in the title: one "
-    "standard error. Hatched: the same model wrapped by another policy."
+    "against the student that nobody taught. Whiskers: one standard deviation over seeds, of the row alone; after ± in "
+    "the title: one standard error of the difference. All of one box and one key. Hatched: the same model wrapped by "
+    "another policy."
 )
 
 
@@ -114,5 +115,6 @@ def _title(students: dict[str, Value]) -> str:
 
 
 def _compared(value: Value, other: Value) -> str:
-    difference, error = value.mean - other.mean, math.hypot(value.error, other.error)
-    return f"{abs(difference):.1f} ± {error:.1f} points {'below' if difference < 0 else 'above'}"
+    difference = value.mean - other.mean
+    error = f" ± {math.hypot(value.error, other.error):.1f}" if max(value.seeds, other.seeds) > 1 else ""
+    return f"{abs(difference):.1f}{error} points {'below' if difference < 0 else 'above'}"
