@@ -25,7 +25,7 @@ def table(columns: Sequence[Column], rows: Sequence[str], *, caption: str, mark:
     heads = "".join(f'<th scope="col"{_kind(each)}>{escape(each.heading)}</th>' for each in columns)
     body = "\n".join(rows)
     return (
-        f'<div class="scroll {mark}" tabindex="0" role="region" aria-label="{escape(columns[0].heading)}">'
+        f'<div class="scroll {mark}" role="region" aria-label="{escape(columns[0].heading)}">'
         f"<table>\n<caption>{escape(caption)}</caption>\n"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
