@@ -62,7 +62,7 @@ def wrap(
     )
     objective = OBJECTIVES[policy](case)
     history = train(net, objective, case.images, normalisation=case.normalisation, settings=settings, run=run)
-    _check_kept(case)
+    _check_kept(case, policy=policy)
     return WrapResult(net=frozen(net), history=history)
 
 
@@ -83,12 +83,20 @@ def _first_net(original: nn.Module, architecture: Architecture, *, settings: Wra
         return architecture.build().to(run.device)
 
 
-def _check_kept(case: Case) -> None:
+def _check_kept(case: Case, *, policy: str) -> None:
     """Raise BoxCollapsed where the disturbance has eaten the box: Eq. 7 and the Nasty loss have no lower bound."""
     before = accuracy(case.original, case.images, normalisation=case.normalisation)
     after = accuracy(case.net, case.images, normalisation=case.normalisation)
     if after < _LEAST_KEPT * before:
         raise BoxCollapsed(
-            f"The box is right on {after:.1f}% of the training images, the original on {before:.1f}%: the disturbance "
-            "diverged. Lower omega (or lr), or choose the policy sdb-hardened, whose disturbance is bounded."
+            f"The box is right on {after:.1f}% of the training images, the original on {before:.1f}%: {_CURES[policy]}"
         )
+
+
+_DIVERGED = (
+    "the disturbance diverged. Lower omega (or lr), or choose the policy sdb-hardened, whose disturbance is bounded."
+)
+_CURES = dict.fromkeys(OBJECTIVES, _DIVERGED) | {
+    "sdb-hardened": "the wrap was too short or its steps too large. Raise epochs (or min_steps), or lower lr.",
+    "ke": "the wrap was too short or its steps too large. Raise epochs (or min_steps), or lower lr.",
+}

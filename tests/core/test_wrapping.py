@@ -152,6 +152,12 @@ def test_an_omega_that_eats_the_box_is_refused_with_its_cure(original, splits, a
     assert caught.value.code == "box_collapsed"
 
 
+@pytest.mark.parametrize("policy", ["sdb-hardened", "ke"])
+def test_a_wrap_too_short_to_keep_the_box_is_refused_with_its_own_cure(original, splits, architecture, key, policy):
+    with pytest.raises(BoxCollapsed, match="Raise epochs"):
+        wrapped(original, splits, key, architecture, policy=policy, start="scratch", epochs=1, lr=1e-6)
+
+
 @pytest.mark.parametrize("augment", ["none", "shift"])
 def test_the_authorised_student_is_taught_on_proxy_inputs_and_learns_on_plain_ones(
     splits, key, normalisation, architecture, augment
