@@ -29,7 +29,8 @@ class Attack:
     `interface` is what the box's answers show it (INTERFACES; "topk": the `top` largest probabilities), `truth`
     whether it has the right labels, `holds` what it has beside (HOLDINGS), `images` the set it asks about
     (`sdb_core.queries`), `large` whether its student is as large as the model. It asks for one answer about each
-    image (none without `asks`) and for `extra_queries` beside. `level`: the least level of evidence that runs it.
+    image that teaches (none without `asks`) and for `extra_queries` beside; who `fits` something to the answers asks
+    about each image as it is, too. `level`: the least level of evidence that runs it.
     `floor` "students" or, for who ends with the box's own weights in hand, "box": what the box itself predicts.
     """
 
@@ -44,6 +45,7 @@ class Attack:
     large: bool = False
     top: int = 0
     asks: bool = True
+    fits: bool = False
     extra_queries: int = 0
     floor: str = "students"
 
@@ -54,7 +56,10 @@ class Attack:
 
     def query_budget(self, room: Classroom) -> int:
         """How many of the box's answers it uses."""
-        return (room.queries(self.group(room)) if self.asks else 0) + self.extra_queries
+        group = self.group(room)
+        taught = room.queries(group) if self.asks else 0
+        fitted = len(room.images(group)) if self.fits and room.taught.augment != "none" else 0
+        return taught + fitted + self.extra_queries
 
     def data_budget(self, room: Classroom) -> str:
         """What data the attacker has, in words."""

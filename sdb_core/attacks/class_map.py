@@ -39,5 +39,6 @@ ATTACKS = (
         "lifted, teaches the student.",
         interface="probabilities",
         prepare=prepare,
+        fits=True,
     ),
 )

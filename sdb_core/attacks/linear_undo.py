@@ -46,5 +46,6 @@ ATTACKS = (
         about="A linear map from the closed log-probabilities to the labels, fitted on the images, mends the answers.",
         interface="probabilities",
         prepare=prepare,
+        fits=True,
     ),
 )
