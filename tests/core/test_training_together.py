@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from sdb_core.checkpoints import save_weights
 from sdb_core.nets import Architecture
-from sdb_core.training import Run
-from tests.core.together import SETTINGS, batch_norm_net, learn, plain_net
+from sdb_core.training import Run, Team
+from tests.core.together import BOXES, SETTINGS, batch_norm_net, box_of, learn, plain_net
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,6 +76,21 @@ def test_batch_norm_sees_each_process_part_as_it_sees_micro_batches(together):
     found = weights(together, "norm-0")
     assert near({name: found[name] for name in names}, {name: cut[name] for name in names})
     assert not near({name: found[name] for name in names}, {name: whole[name] for name in names})
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_two_processes_make_the_very_box_that_one_makes_of_two_micro_batches(together, name):
+    cut = box_of(name, Team(), accumulate=2)
+    found = weights(together, f"box-{name}-0")
+    assert same(found, weights(together, f"box-{name}-1"))
+    learned = [name for name, _ in cut.named_parameters()]
+    assert all(torch.allclose(found[name], cut.state_dict()[name], atol=1e-6) for name in learned)
+
+
+def test_without_batch_norm_and_draws_two_processes_make_the_box_that_one_makes_of_whole_batches(together):
+    found, whole = weights(together, "box-sdb-plain-0"), box_of("sdb-plain", Team()).state_dict()
+    assert near(found, whole)
+    assert not near(weights(together, "box-sdb-0"), box_of("sdb", Team()).state_dict())
 
 
 def test_the_leader_alone_writes_and_tells(together):

@@ -11,11 +11,13 @@ from sdb_core.__main__ import main as command
 from sdb_core.checkpoints import load_state, save_weights
 from sdb_core.distillation import fit, label_objective
 from sdb_core.errors import TrainingDiverged, TrainingStopped
+from sdb_core.keys import Key
 from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
 from sdb_core.observer import SilentObserver
-from sdb_core.settings import TrainingSettings
+from sdb_core.settings import TrainingSettings, WrapSettings
 from sdb_core.training import Run, Team, joined_team, train
+from sdb_core.wrapping import wrap
 from tests.core.conftest import bars
 
 IMAGES = bars(96, seed=0)
@@ -59,6 +61,31 @@ def batch_norm_net() -> nn.Module:
 def learn(net: nn.Module, run: Run, settings: TrainingSettings = SETTINGS) -> nn.Module:
     fit(net, IMAGES, normalisation=SCALE, settings=settings, run=run)
     return net
+
+
+class PlainArchitecture(Architecture):
+    """The net without batch norm, for a wrap."""
+
+    def build(self) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+
+
+NORM, PLAIN = Architecture("sdb:cnn-mini", 3, 1, 8, 8), PlainArchitecture("plain", 3, 1, 8, 8)
+BOXES = {"hardened": (NORM, "sdb-hardened"), "sdb": (NORM, "sdb"), "sdb-plain": (PLAIN, "sdb")}
+
+
+def box_of(name: str, team: Team, *, accumulate: int = 1) -> nn.Module:
+    """A box of an original that learned for a moment; every process makes the same original by itself."""
+    architecture, policy = BOXES[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        original = learn(architecture.build(), Run("o", 1))
+    generator = torch.Generator().manual_seed(7)
+    key = Key.random((1, 8, 8), mean=SCALE.mean, std=SCALE.std, lam=0.7, generator=generator)
+    values = {**{"epochs": 2, "batch_size": 16, "lr": 0.01, "augment": "shift-flip"}, "accumulate": accumulate}
+    settings = WrapSettings.for_policy(policy, values)
+    run = Run("w", 1, team=team)
+    return wrap(original, IMAGES, key, policy=policy, settings=settings, architecture=architecture, run=run).net
 
 
 def stopped_and_resumed(folder: Path, team: Team) -> dict[str, object]:
@@ -105,6 +132,8 @@ def main(folder: Path) -> None:
         learned = learn(unlike, Run("t", 1, observer=observer, state_path=folder / f"{team.rank}.pt", team=team))
         save_weights(learned, folder / f"plain-{team.rank}.safetensors")
         save_weights(learn(batch_norm_net(), Run("t", 1, team=team)), folder / f"norm-{team.rank}.safetensors")
+        for name in BOXES:
+            save_weights(box_of(name, team), folder / f"box-{name}-{team.rank}.safetensors")
         found = {"size": team.size, "device": device, "heard": observer.heard}
         found |= stopped_and_resumed(folder, team) | {"diverged": diverged(folder, team)} | wrapped(folder)
         (folder / f"{team.rank}.json").write_text(json.dumps(found))
