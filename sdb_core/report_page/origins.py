@@ -14,7 +14,7 @@ _NAMES = {
     "images": "Images",
     "code_version": "Code, with digest",
     "device": "Device",
-    "seconds": "Time",
+    "seconds": "Time, last run",
     "architecture": "Architecture",
     "seeds": "Seeds",
 }
