@@ -1,29 +1,36 @@
 """The images that attackers ask a box about, by name; all of the model's shape, as many as there are to train on."""
 
+import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_sample_images
 from torch import Tensor
 
 from sdb_core.augment import augmented
 from sdb_core.datasets.images import LabelledImages, stratified_split
+from sdb_core.errors import DatasetUnreadable
 
 _LEAVES = 16
 _CHUNK = 1024
+_WITHOUT_PHOTOGRAPHS = (
+    "Its photographs come with scikit-learn, which is not installed here; install it (pip install scikit-learn)."
+)
 
 
 @dataclass(frozen=True)
 class ImageSet:
     """How a set is made of the training images (and a seed), and what it is, in words about `{count}` images.
 
-    What is not made of the training images takes only their number and shape, and has no labels.
+    What is not made of the training images takes only their number and shape, and has no labels. `missing` says why
+    this machine cannot make the set, and the cure; it is empty where it can.
     """
 
     words: str
     make: Callable[[LabelledImages, int], LabelledImages]
+    missing: Callable[[], str] = lambda: ""
 
 
 def without_labels(images: LabelledImages) -> LabelledImages:
@@ -64,8 +71,20 @@ def _shifted(train: LabelledImages, seed: int) -> LabelledImages:
 
 
 def _photographs(train: LabelledImages, seed: int) -> LabelledImages:
-    pictures = [torch.tensor(picture).permute(2, 0, 1).float() / 255.0 for picture in load_sample_images().images]
-    return _like(train, crops(pictures, count=len(train), shape=_shape(train), seed=seed))
+    return _like(train, crops(_pictures(), count=len(train), shape=_shape(train), seed=seed))
+
+
+def _pictures() -> list[Tensor]:
+    """scikit-learn's two sample photographs, float [3, H, W] in [0, 1]. An extra, loaded for those who ask for it."""
+    try:
+        samples = importlib.import_module("sklearn.datasets").load_sample_images()
+    except ImportError as error:
+        raise DatasetUnreadable(_WITHOUT_PHOTOGRAPHS) from error
+    return [torch.tensor(picture).permute(2, 0, 1).float() / 255.0 for picture in samples.images]
+
+
+def _no_pictures() -> str:
+    return _WITHOUT_PHOTOGRAPHS if importlib.util.find_spec("sklearn") is None else ""
 
 
 def _drawings(train: LabelledImages, seed: int) -> LabelledImages:
@@ -130,7 +149,7 @@ IMAGE_SETS = {
     "half": ImageSet("{count} training images, a random half of each class", _half),
     "shifted": ImageSet("{count} training images, each shifted by chance", _shifted),
     "photographs": ImageSet(
-        "{count} crops of two photographs of other things, none of the task's images", _photographs
+        "{count} crops of two photographs of other things, none of the task's images", _photographs, _no_pictures
     ),
     "drawings": ImageSet("no data: {count} images drawn by chance (dead leaves)", _drawings),
 }

@@ -3,6 +3,7 @@
 import dataclasses
 import platform
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from torch import nn
 
 from sdb_core import __version__, tracing, verdicts
 from sdb_core.answers import logits_of
+from sdb_core.attacks import Attack
 from sdb_core.attacks.measuring import LEDGER, attack_kinds, attack_rows, chosen
+from sdb_core.errors import BoxCollapsed, DatasetUnreadable, TrainingDiverged
 from sdb_core.evaluation import accuracy
 from sdb_core.keys import Key
-from sdb_core.settings import EvaluationSettings, WrapSettings
+from sdb_core.queries import IMAGE_SETS
+from sdb_core.settings import EvaluationSettings, TrainingSettings, WrapSettings, over_preset
 from sdb_core.students import ROWS, Classroom, report_kinds, stream_kinds
 from sdb_core.subject import Subject, code_version
 from sdb_core.teaching import Scores, seed_for, teach_all
@@ -26,18 +30,27 @@ from sdb_core.wrapping import wrap
 SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
 _SHOWN_IMAGES = 6
 _SHOWN_TEMPERATURE = 4.0
+_SHARED = {"preset", "lam", *(item.name for item in dataclasses.fields(TrainingSettings))}
 
 
 def make_report(
-    subject: Subject, *, settings: EvaluationSettings, run: Run, state_folder: Path | None = None
+    subject: Subject,
+    *,
+    settings: EvaluationSettings,
+    run: Run,
+    config: Mapping[str, Any] | None = None,
+    state_folder: Path | None = None,
 ) -> dict[str, Any]:
     """Measure `subject` on its test split and answer the report (`report.schema.json` beside this file).
 
-    Accuracies in percent. `run` gives seed, device and listener (its state path is not used). With a `state_folder`
-    (it exists) finished students and comparison wraps are kept there, and a second call goes on where the first ended.
+    Accuracies in percent. `run` gives seed, device and listener (its state path is not used). `config`: what was named
+    of the wrap's settings, which the policies beside follow (`rival_settings`). With a `state_folder` (it exists)
+    finished students and comparison wraps are kept there, and a second call goes on where the first ended.
     Level "none" measures accuracies only and answers {"schema": "sdb-accuracy/1", ...} without students.
+    What could not be measured stands under "not_measured", with the reason: attacks of the level that this machine
+    lacks a package for, and policies beside whose box collapsed.
     The report holds nothing of the key from which it could be computed.
-    Raises what `training.train` raises.
+    Raises what `training.train` raises, and DatasetUnreadable for an attack named in `settings` that cannot run here.
     """
     started = time.monotonic()
     measured = _accuracies(subject)
@@ -46,7 +59,9 @@ def make_report(
         report["schema"] = "sdb-accuracy/1"
         report["verdicts"] = {"fidelity": verdicts.fidelity(measured)}
     else:
-        report |= _evidence(subject, settings, measured=measured, run=run, state_folder=state_folder)
+        report |= _evidence(
+            subject, settings, measured=measured, run=run, config=config or {}, state_folder=state_folder
+        )
     if subject.tracing:
         report["tracing"] = tracing.measured(subject)
     report["soft_labels"] = _soft_labels(subject)
@@ -54,6 +69,18 @@ def make_report(
     seconds = time.monotonic() - started + subject.wrap_seconds
     report["provenance"] = _provenance(subject, settings, run=run, seconds=seconds)
     return report
+
+
+def rival_settings(policy: str, config: Mapping[str, Any], *, lam: float) -> WrapSettings:
+    """How another policy wraps the same model beside: by its part of the same preset, trained as the box was.
+
+    Of `config`, what was named for the box, it takes the preset, lambda and all that every training has
+    (TrainingSettings); the rest belongs to the box's own policy. Where neither names lambda, it is the box's `lam`.
+    Raises InvalidSettings.
+    """
+    shared = {name: value for name, value in config.items() if name in _SHARED}
+    named = over_preset(shared, "wrap", of=policy)
+    return WrapSettings.for_policy(policy, {**shared, "lam": named.get("lam", lam)})
 
 
 def _accuracies(subject: Subject) -> dict[str, Value]:
@@ -66,33 +93,37 @@ def _accuracies(subject: Subject) -> dict[str, Value]:
 
 
 def _rivals(
-    subject: Subject, settings: EvaluationSettings, *, run: Run, state_folder: Path | None
-) -> dict[str, Subject]:
-    """The same model wrapped by other policies, with a key of the same lambda and normalisation but its own draw."""
-    rivals = {}
-    for policy in settings.compare:
-        wrapped = WrapSettings.for_policy(policy, {"lam": subject.key.lam})
-        key = _rival_key(subject)
+    subject: Subject, wraps: Mapping[str, WrapSettings], *, run: Run, state_folder: Path | None
+) -> tuple[dict[str, Subject], dict[str, str]]:
+    """The same model wrapped by other policies; and of those whose box was lost, why."""
+    rivals, lost = {}, {}
+    for policy, settings in wraps.items():
         state_path = state_folder / f"compare-{policy}.pt" if state_folder else None
-        result = wrap(
-            subject.original,
-            subject.splits.train,
-            key,
-            policy=policy,
-            settings=wrapped,
-            architecture=subject.architecture,
-            run=dataclasses.replace(run, stage=f"compare-{policy}", state_path=state_path),
-        )
-        rivals[policy] = dataclasses.replace(
-            subject, box=result.net, key=key, policy=policy, settings=wrapped, history=result.history
-        )
-    return rivals
+        beside = dataclasses.replace(run, stage=f"compare-{policy}", state_path=state_path)
+        try:
+            rivals[policy] = _rival(subject, policy, settings, run=beside)
+        except (BoxCollapsed, TrainingDiverged) as error:  # it says something of that policy, and nothing of the box
+            lost[policy] = error.message
+    return rivals, lost
 
 
-def _rival_key(subject: Subject) -> Key:
+def _rival(subject: Subject, policy: str, settings: WrapSettings, *, run: Run) -> Subject:
+    """Under a key of the same normalisation, but its own draw."""
     generator = torch.Generator().manual_seed(seed_for(subject.seed, "rival-key"))
     like = subject.key
-    return Key.random(tuple(like.kappa.shape), mean=like.mean, std=like.std, lam=like.lam, generator=generator)
+    key = Key.random(tuple(like.kappa.shape), mean=like.mean, std=like.std, lam=settings.lam, generator=generator)
+    result = wrap(
+        subject.original,
+        subject.splits.train,
+        key,
+        policy=policy,
+        settings=settings,
+        architecture=subject.architecture,
+        run=run,
+    )
+    return dataclasses.replace(
+        subject, box=result.net, key=key, policy=policy, settings=settings, history=result.history
+    )
 
 
 def _evidence(
@@ -101,12 +132,14 @@ def _evidence(
     *,
     measured: dict[str, Value],
     run: Run,
+    config: Mapping[str, Any],
     state_folder: Path | None,
 ) -> dict[str, Any]:
     """Teach every student, and put together rows, attacks, verdicts and comparisons."""
     room = Classroom(subject, settings, run=run)
-    panel = chosen(settings, model=subject.architecture.name)
-    rivals = _rivals(subject, settings, run=run, state_folder=state_folder)
+    panel, missing = _possible(chosen(settings, model=subject.architecture.name), named=bool(settings.attacks))
+    wraps = {policy: rival_settings(policy, config, lam=subject.key.lam) for policy in settings.compare}
+    rivals, lost = _rivals(subject, wraps, run=run, state_folder=state_folder)
     kinds = [*report_kinds(room), *attack_kinds(panel, room)]
     for policy, rival in rivals.items():
         kinds += stream_kinds(Classroom(rival, settings, run=run), prefix=f"{policy}/")
@@ -124,7 +157,20 @@ def _evidence(
             "robustness": verdicts.robustness(attacks, box=measured["closed"]),
         },
         "comparison": {policy: _comparison(rival, policy, taught.scores) for policy, rival in rivals.items()},
+        "not_measured": [
+            *({"what": f"the attack {name}", "why": why} for name, why in missing.items()),
+            *({"what": f"the policy {policy} beside", "why": why} for policy, why in lost.items()),
+        ],
     }
+
+
+def _possible(attacks: Sequence[Attack], *, named: bool) -> tuple[list[Attack], dict[str, str]]:
+    """The attacks that this machine can run; and of the others, why. Raises DatasetUnreadable for one that is named."""
+    missing = {attack.name: why for attack in attacks if (why := IMAGE_SETS[attack.images].missing())}
+    if named and missing:
+        name, why = next(iter(missing.items()))
+        raise DatasetUnreadable(f"The attack {name} cannot run. {why}")
+    return [attack for attack in attacks if attack.name not in missing], missing
 
 
 def _comparison(rival: Subject, policy: str, scores: Scores) -> dict[str, Any]:
@@ -175,4 +221,4 @@ def _provenance(subject: Subject, settings: EvaluationSettings, *, run: Run, sec
     }
 
 
-__all__ = ["SCHEMA_PATH", "Subject", "make_report"]
+__all__ = ["SCHEMA_PATH", "Subject", "make_report", "rival_settings"]

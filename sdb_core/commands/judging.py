@@ -46,7 +46,9 @@ def _evaluate(given: argparse.Namespace) -> Answer:
     settings = EvaluationSettings.from_dict({name: value for name, value in asked.items() if value is not None})
     if given.state:
         given.state.mkdir(parents=True, exist_ok=True)
-    report = make_report(_subject(given), settings=settings, run=run_of(given, "evaluate"), state_folder=given.state)
+    subject, run = _subject(given), run_of(given, "evaluate")
+    named = _record(given.box).get("named", {})
+    report = make_report(subject, settings=settings, run=run, config=named, state_folder=given.state)
     if given.out:
         write_atomically(given.out, json.dumps(report, indent=2).encode())
     return report
@@ -79,7 +81,7 @@ def _subject(given: argparse.Namespace) -> Subject:
 
 
 def _record(box: Path) -> dict[str, Any]:
-    """How the box was made. Raises BoxUnreadable."""
+    """How the box was made; an older one lacks "named", what its maker set. Raises BoxUnreadable."""
     try:
         record: dict[str, Any] = json.loads((box / "history.json").read_bytes())
         if not {"policy", "config", "seed", "history"} <= record.keys():
@@ -120,4 +122,5 @@ def _table(answer: Answer) -> str:
         cells += [f"{row['points_over_floor']:+.1f} ± {row['standard_error']:.1f}"]
         lines.append("".join(f"{cell:<{width}} " for cell, (_, width) in zip(cells, _COLUMNS, strict=True)).rstrip())
     lines += [f"{goal}: {verdict['pass']}. {verdict['why']}" for goal, verdict in answer["verdicts"].items()]
+    lines += [f"not measured: {row['what']}. {row['why']}" for row in answer["not_measured"]]
     return "\n".join(lines)

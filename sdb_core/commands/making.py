@@ -80,6 +80,7 @@ def _wrap(given: argparse.Namespace) -> Answer:
     save_weights(result.net, given.out / "box.safetensors")
     key.save(given.out / "key.safetensors", box_id=given.out.name)
     record = {"policy": given.policy, "config": settings.to_dict(), "seed": given.seed, "history": result.history}
+    record["named"] = settings_of(given)
     write_atomically(given.out / "history.json", json.dumps(record).encode())
     return {
         "closed": round(accuracy(result.net, splits.test, normalisation=normalisation), 3),

@@ -1,17 +1,21 @@
 """The report: it conforms, it hides the key, it survives a restart, and its verdicts follow from its numbers."""
 
 import copy
+import dataclasses
 import json
+import sys
 
 import jsonschema
 import pytest
 import torch
 
+from sdb_core import report as reporting
 from sdb_core import verdicts
+from sdb_core.attacks import named
 from sdb_core.distillation import fit, new_student
-from sdb_core.errors import TrainingStopped
+from sdb_core.errors import DatasetUnreadable, TrainingStopped
 from sdb_core.observer import SilentObserver
-from sdb_core.report import SCHEMA_PATH, Subject, make_report
+from sdb_core.report import SCHEMA_PATH, Subject, make_report, rival_settings
 from sdb_core.settings import EvaluationSettings, StudentSettings, TrainingSettings, WrapSettings
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
@@ -66,6 +70,64 @@ def test_another_policy_is_compared_on_the_same_model(subject):
     assert rival["accuracy"]["closed"] == rival["accuracy"]["original"] == report["accuracy"]["original"]
     assert rival["students"]["closed"]["mean"] == report["students"]["from_original"]["mean"]
     assert set(rival["students"]) == {"closed", "open"}
+
+
+def compared(subject, policy: str, config: dict) -> dict:
+    settings = EvaluationSettings.from_dict({**QUICK.to_dict(), "seeds": 1, "compare": [policy], "attacks": ["top-1"]})
+    return make_report(subject, settings=settings, run=Run("evaluate", 1), config=config)
+
+
+def test_a_policy_beside_is_trained_as_the_box_was(subject):
+    config = {"preset": "quick", "epochs": 1, "batch_size": 24, "lr": 0.001, "omega": 0.9, "mixup": 0.1}
+    made = compared(subject, "sdb", config)["comparison"]["sdb"]["config"]
+    assert (made["epochs"], made["min_steps"], made["batch_size"], made["lr"]) == (1, 0, 24, 0.001)
+    usual = WrapSettings.for_policy("sdb", {"lam": subject.key.lam}).to_dict()
+    assert [made[name] for name in ("omega", "mixup", "lam")] == [usual[name] for name in ("omega", "mixup", "lam")]
+
+
+def test_a_policy_beside_follows_every_setting_of_training_that_was_named():
+    other = TrainingSettings(
+        **{"epochs": 3, "min_steps": 7, "batch_size": 32, "optimiser": "sgd", "lr": 0.02, "momentum": 0.8},
+        **{"weight_decay": 0.01, "warmup": 0.2, "schedule": "steps", "milestones": (0.3, 0.6), "gamma": 0.2},
+        **{"clip": 1.0, "augment": "shift", "precision": "bfloat16", "accumulate": 2, "compile": True},
+        checkpoint_seconds=1.0,
+    ).to_dict()
+    usual = WrapSettings.for_policy("sdb").to_dict()
+    assert all(other[name] != usual[name] for name in other)
+    assert rival_settings("sdb", other, lam=0.6).to_dict() == usual | other | {"lam": 0.6}
+
+
+def test_a_policy_beside_has_its_own_part_of_the_preset_and_no_setting_of_another_policy():
+    paper = {"preset": "paper-cifar10", "epochs": 9, "mixup": 0.1, "temperature": 2.0}
+    made = rival_settings("sdb", paper, lam=0.7)
+    assert made == WrapSettings.for_policy("sdb", {"preset": "paper-cifar10", "epochs": 9})
+    assert (made.lam, made.optimiser, made.augment, made.start) == (0.5, "sgd", "shift-flip", "scratch")
+    assert rival_settings("nasty", paper, lam=0.7).lam == 0.7
+    assert rival_settings("sdb", {**paper, "lam": 0.6}, lam=0.6).lam == 0.6
+    assert rival_settings("sdb", {}, lam=0.7) == WrapSettings.for_policy("sdb", {"lam": 0.7})
+
+
+def test_a_policy_beside_whose_box_is_lost_costs_its_column_and_not_the_report(subject):
+    report = compared(subject, "sdb", {"epochs": 1, "optimiser": "sgd", "lr": 1e4})
+    assert report["comparison"] == {}
+    [lost] = report["not_measured"]
+    assert lost["what"] == "the policy sdb beside"
+    assert "omega" in lost["why"]
+    assert [row["name"] for row in report["attacks"]] == ["top-1"]
+
+
+def test_an_attack_that_lacks_a_package_is_left_out_of_a_level_and_refused_by_name(subject, monkeypatch):
+    for module in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, module, None)
+    names = ["top-1", "out-of-distribution"]
+    monkeypatch.setattr(reporting, "chosen", lambda settings, model: named(names))
+    report = make_report(subject, settings=dataclasses.replace(QUICK, seeds=1), run=Run("evaluate", 1))
+    assert [row["name"] for row in report["attacks"]] == ["top-1"]
+    [left_out] = report["not_measured"]
+    assert left_out["what"] == "the attack out-of-distribution"
+    assert "pip install scikit-learn" in left_out["why"]
+    with pytest.raises(DatasetUnreadable, match=r"out-of-distribution.*pip install scikit-learn"):
+        make_report(subject, settings=dataclasses.replace(QUICK, attacks=tuple(names)), run=Run("evaluate", 1))
 
 
 class StopsAfterStudents(SilentObserver):

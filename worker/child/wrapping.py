@@ -37,7 +37,7 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
 
     Raises every error of the method (`sdb_core.errors`), each with its code and cure.
     """
-    settings = _wrap_settings(spec)
+    settings = WrapSettings.for_policy(spec["policy"], _named(spec))
     evaluation = evaluation_settings(spec)
     architecture = architecture_of(spec, inputs)
     splits = open_images(spec["dataset"], inputs)
@@ -68,7 +68,8 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
         wrap_seconds=time.monotonic() - started,
         tracing=spec["tracing"],
     )
-    return _finish(subject, evaluation, run=run, outputs=outputs, names={"box": spec["box_id"], "job": spec["job_id"]})
+    names = {"box": spec["box_id"], "job": spec["job_id"]}
+    return _finish(subject, evaluation, run=run, config=_named(spec), outputs=outputs, names=names)
 
 
 def _wrapped(
@@ -97,7 +98,13 @@ def _wrapped(
 
 
 def _finish(
-    subject: Subject, evaluation: EvaluationSettings, *, run: Run, outputs: Path, names: dict[str, str]
+    subject: Subject,
+    evaluation: EvaluationSettings,
+    *,
+    run: Run,
+    config: dict[str, Any],
+    outputs: Path,
+    names: dict[str, str],
 ) -> dict[str, Any]:
     artifacts = outputs / ARTIFACTS
     save_weights(subject.box, artifacts / BOX_CHECKPOINT)
@@ -106,24 +113,24 @@ def _finish(
     difference = export(exported, subject.architecture, artifacts / BOX_ONNX)
     if evaluation.level != "none":
         quiet = dataclasses.replace(run, stage="evaluate", state_path=None)
-        report = make_report(subject, settings=evaluation, run=quiet, state_folder=outputs / STATE)
+        report = make_report(subject, settings=evaluation, run=quiet, config=config, state_folder=outputs / STATE)
         write_atomically(artifacts / REPORT, json.dumps(report).encode())
         write_atomically(artifacts / REPORT_PAGE, report_page(report, names=names).encode())
     return {"lam": subject.key.lam, "onnx_max_difference": difference}
 
 
-def _wrap_settings(spec: dict[str, Any]) -> WrapSettings:
-    checkpointing = {"checkpoint_seconds": spec["checkpoint_seconds"]}
-    return WrapSettings.for_policy(spec["policy"], {**checkpointing, **spec["config"]})
+def _named(spec: dict[str, Any]) -> dict[str, Any]:
+    """What the provider named of the wrap's settings, over what the service sets for every job."""
+    return {"checkpoint_seconds": spec["checkpoint_seconds"], **spec["config"]}
 
 
 def evaluation_settings(spec: dict[str, Any]) -> EvaluationSettings:
     """What was asked for, over the preset of the wrap where one was named."""
     preset = {name: value for name, value in spec["config"].items() if name == "preset"}
     asked = {name: value for name, value in spec["evaluate"].items() if value is not None}
-    epochs = {"epochs": asked.pop("epochs")} if "epochs" in asked else {}
+    taught = {**asked.pop("student_settings", {}), **({"epochs": asked.pop("epochs")} if "epochs" in asked else {})}
     asked = over_preset({**preset, **asked}, "evaluation")
-    students = over_preset({**preset, **epochs}, "student", of=asked.get("student", ""))
+    students = over_preset({**preset, **taught}, "student", of=asked.get("student", ""))
     return EvaluationSettings.from_dict({**asked, "student_settings": students})
 
 
