@@ -13,3 +13,22 @@ def accuracy(net: nn.Module, images: LabelledImages, *, normalisation: Normalisa
     logits = logits_of(net, images, normalisation=normalisation, key=key)  # [N, K]
     right = logits.argmax(dim=1).cpu() == images.labels.cpu()
     return 100.0 * float(right.float().mean())
+
+
+def agreement(
+    original: nn.Module, box: nn.Module, images: LabelledImages, *, normalisation: Normalisation
+) -> dict[str, float]:
+    """What two nets name of the same images: of how many the same class [percent], which one alone names rightly.
+
+    The counts are those that `verdicts.paired_error` reads (McNemar).
+    """
+    named, kept = (
+        logits_of(net, images, normalisation=normalisation).argmax(dim=1).cpu() for net in (original, box)
+    )  # [N] each
+    labels = images.labels.cpu()
+    return {
+        "images": len(images),
+        "same_class": round(100.0 * float((named == kept).float().mean()), 3),
+        "only_original_right": int(((named == labels) & (kept != labels)).sum()),
+        "only_box_right": int(((kept == labels) & (named != labels)).sum()),
+    }

@@ -16,12 +16,12 @@ from sdb_core.answers import logits_of
 from sdb_core.attacks import Attack
 from sdb_core.attacks.measuring import LEDGER, attack_kinds, attack_rows, chosen
 from sdb_core.errors import BoxCollapsed, DatasetUnreadable, TrainingDiverged
-from sdb_core.evaluation import accuracy
+from sdb_core.evaluation import accuracy, agreement
 from sdb_core.keys import Key
 from sdb_core.queries import IMAGE_SETS
 from sdb_core.settings import EvaluationSettings, TrainingSettings, WrapSettings, over_preset
 from sdb_core.students import ROWS, Classroom, report_kinds, stream_kinds
-from sdb_core.subject import Subject, code_version
+from sdb_core.subject import Subject, code_version, weights_digest
 from sdb_core.teaching import Scores, seed_for, teach_all
 from sdb_core.training import Run
 from sdb_core.verdicts import Value, summary_of
@@ -53,15 +53,17 @@ def make_report(
     Raises what `training.train` raises, and DatasetUnreadable for an attack named in `settings` that cannot run here.
     """
     started = time.monotonic()
-    measured = _accuracies(subject)
+    measured, kept = _accuracies(subject), _agreement(subject)
     report: dict[str, Any] = {"schema": "sdb-report/1", "policy": subject.policy, "accuracy": measured}
+    report["agreement"] = kept
     if settings.level == "none":
         report["schema"] = "sdb-accuracy/1"
-        report["verdicts"] = {"fidelity": verdicts.fidelity(measured)}
+        report["verdicts"] = {}
     else:
         report |= _evidence(
             subject, settings, measured=measured, run=run, config=config or {}, state_folder=state_folder
         )
+    report["verdicts"] = {"fidelity": verdicts.fidelity(measured, agreement=kept), **report["verdicts"]}
     if subject.tracing:
         report["tracing"] = tracing.measured(subject)
     report["soft_labels"] = _soft_labels(subject)
@@ -90,6 +92,10 @@ def _accuracies(subject: Subject) -> dict[str, Value]:
         "closed": summary_of([accuracy(subject.box, test, normalisation=normalisation)]),
         "open": summary_of([accuracy(subject.box, test, normalisation=normalisation, key=subject.key)]),
     }
+
+
+def _agreement(subject: Subject) -> dict[str, float]:
+    return agreement(subject.original, subject.box, subject.splits.test, normalisation=subject.normalisation)
 
 
 def _rivals(
@@ -151,7 +157,6 @@ def _evidence(
         "students": students,
         "attacks": attacks,
         "verdicts": {
-            "fidelity": verdicts.fidelity(measured),
             "effectiveness": verdicts.effectiveness(students),
             "uniqueness": verdicts.uniqueness(students, attacks),
             "robustness": verdicts.robustness(attacks, box=measured["closed"]),
@@ -214,7 +219,9 @@ def _provenance(subject: Subject, settings: EvaluationSettings, *, run: Run, sec
         "seeds": {"wrap": subject.seed, "evaluation": run.seed, "students": settings.seeds},
         "architecture": subject.architecture.to_dict(),
         "model_sha256": subject.model_sha256,
+        "box_sha256": weights_digest(subject.box),
         "dataset_sha256": subject.splits.digest(),
+        "images": {"train": len(subject.splits.train), "test": len(subject.splits.test)},
         "code_version": code_version(__version__),
         "device": f"{run.device} ({platform.machine()}, {threads} threads, torch {torch.__version__})",
         "seconds": round(seconds, 1),
