@@ -12,6 +12,7 @@ from sdb_client.cli.output import say, show_one
 from sdb_client.cli.progress import watching
 
 _QUIET = "none"
+_Policy = Annotated[str, typer.Option("--policy", help="sdb-hardened, sdb, nasty, ke, nasty-ke or normal.")]
 
 
 def wrap(  # noqa: PLR0913, PLR0917 - each is an option
@@ -22,9 +23,7 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     size: Annotated[str, typer.Option("--input", help="What it takes: CHANNELSxHEIGHTxWIDTH, such as 3x32x32.")],
     mean: Annotated[str, typer.Option("--mean", help="Per channel, for pixels in 0..1, separated by commas.")],
     std: Annotated[str, typer.Option("--std", help="Per channel, separated by commas.")],
-    policy: Annotated[
-        str, typer.Option("--policy", help="sdb-hardened, sdb, nasty, ke, nasty-ke, normal.")
-    ] = "sdb-hardened",
+    policy: _Policy = "sdb-hardened",
     name: Annotated[str | None, typer.Option("--name", help="Name of model and box.", show_default=False)] = None,
     class_names: Annotated[str | None, typer.Option("--class-names", help="Separated by commas.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the policy: NAME=VALUE.")] = None,
@@ -37,8 +36,6 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     as_json: Json = False,
 ) -> None:
     """Send a model and its data set, wrap it, and print the box."""
-    named = {"level": evaluate, "seeds": seeds, "student": student}
-    evidence = {name: value for name, value in named.items() if value is not None}
     with sdb_client.Client(url, token=token) as client, watching() as on_event:
         box = client.wrap(
             checkpoint,
@@ -50,7 +47,7 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
             name=name,
             class_names=class_names.split(",") if class_names else None,
             config=dict(_setting(text) for text in settings or ()),
-            evaluate=evidence,
+            evaluate=_named(level=evaluate, seeds=seeds, student=student),
             seed=seed,
             on_event=on_event,
         )
@@ -69,6 +66,10 @@ def input_spec(size: str, mean: str, std: str) -> "sdb_client.InputSpec":
     if not len(means) == len(stds) == channels:
         raise typer.BadParameter(f"--mean and --std need {channels} numbers, one for each channel")
     return sdb_client.InputSpec(channels=channels, height=height, width=width, mean=means, std=stds)
+
+
+def _named(**evidence: Any) -> dict[str, Any]:
+    return {name: value for name, value in evidence.items() if value is not None}
 
 
 def _setting(text: str) -> tuple[str, Any]:
