@@ -68,8 +68,11 @@ def decoy_target(top: Tensor, decoys: Tensor, *, classes: int, top_share: float,
     """The closed target of `sdb-hardened`: [B, C] probabilities q, to be met at the disturbance's temperature.
 
     `top` [B] is the class the original names, `decoys` [C] the class that stands in for each. The top class gets
-    `top_share`, its decoy `decoy_share`, the others share the rest evenly. Bounded where Eq. 7 is not.
+    `top_share`, its decoy `decoy_share`, the others share the rest evenly; of two classes there are no others, and the
+    two shares are scaled to 1. Bounded where Eq. 7 is not.
     """
+    if classes == 2:
+        top_share, decoy_share = (share / (top_share + decoy_share) for share in (top_share, decoy_share))
     rest = (1.0 - top_share - decoy_share) / max(classes - 2, 1)
     q = torch.full((len(top), classes), rest, dtype=torch.float32, device=top.device)  # [B, C]
     q.scatter_(1, decoys[top].unsqueeze(1), decoy_share)

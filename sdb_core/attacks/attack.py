@@ -30,7 +30,8 @@ class Attack:
     whether it has the right labels, `holds` what it has beside (HOLDINGS), `images` the set it asks about
     (`sdb_core.queries`), `large` whether its student is as large as the model. It asks for one answer about each
     image that teaches (none without `asks`) and for `extra_queries` beside; who `fits` something to the answers asks
-    about each image as it is, too. `level`: the least level of evidence that runs it.
+    about each image as it is, too. `layers`: it reads its student's layers, which a program does not show. `level`:
+    the least level of evidence that runs it.
     `floor` "students" or, for who ends with the box's own weights in hand, "box": what the box itself predicts.
     """
 
@@ -46,6 +47,7 @@ class Attack:
     top: int = 0
     asks: bool = True
     fits: bool = False
+    layers: bool = False
     extra_queries: int = 0
     floor: str = "students"
 

@@ -9,6 +9,7 @@ from sdb_core.attacks.attack import Attack, Scene
 from sdb_core.attacks.registry import named, panel
 from sdb_core.attacks.temperatures import at_temperature
 from sdb_core.evaluation import accuracy
+from sdb_core.nets import PROGRAM
 from sdb_core.settings import EvaluationSettings
 from sdb_core.students import Classroom, floor_kinds
 from sdb_core.subject import Subject
@@ -41,13 +42,16 @@ def measure(
 def chosen(settings: EvaluationSettings, *, model: str) -> tuple[Attack, ...]:
     """The attacks that `settings` name, or the level's against a `model` of this architecture.
 
-    A level always has usual distillation, and a larger student only where the usual one is not as large.
+    A level always has usual distillation, a larger student only where the usual one is not as large, and what reads
+    its student's layers only where they can be read.
     """
     if settings.attacks:
         return named(settings.attacks)
     attacks, usual = panel(settings.level), at_temperature(settings.student_settings.temperature)
     if settings.student == model:
         attacks = tuple(attack for attack in attacks if attack.floor == "box" or not attack.large)
+    if settings.student == PROGRAM:
+        attacks = tuple(attack for attack in attacks if not attack.layers)
     return attacks if usual.name in {attack.name for attack in attacks} else (usual, *attacks)
 
 

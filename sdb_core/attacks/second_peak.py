@@ -1,5 +1,6 @@
 """The second peak dropped: for boxes that put a decoy just behind the right class."""
 
+import torch
 from torch import Tensor
 
 from sdb_core.attacks.attack import Attack, Scene
@@ -16,9 +17,13 @@ def prepare(scene: Scene) -> Lesson:
 
 
 def without_second(log_p: Tensor) -> Tensor:
-    """Log-probabilities (or logits) [B, K >= 3]: each row's second largest becomes the mean of those below it."""
+    """Log-probabilities (or logits) [B, K]: each row's second largest becomes the mean of those below it.
+
+    Of two classes the second has none below it and becomes impossible: the named class is left.
+    """
     order = log_p.argsort(dim=1, descending=True)
-    below = log_p.gather(1, order[:, 2:]).mean(dim=1, keepdim=True)  # [B, 1]
+    rest = log_p.gather(1, order[:, 2:])  # [B, K - 2]
+    below = rest.mean(dim=1, keepdim=True) if rest.shape[1] else torch.full_like(log_p[:, :1], -torch.inf)
     return log_p.scatter(1, order[:, 1:2], below)
 
 

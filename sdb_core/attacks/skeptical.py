@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sdb_core import losses
 from sdb_core.attacks.attack import Attack, Scene
+from sdb_core.errors import InvalidSettings
 from sdb_core.settings import StudentSettings
 from sdb_core.teaching import Lesson
 from sdb_core.training import Batch, Objective
@@ -74,7 +75,10 @@ def hybrid_loss(teacher: Tensor, last: Tensor, early: Tensor, labels: Tensor, se
 
 
 def _halfway(net: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-    """The layer in the middle of those that answer maps (or tokens), and how many channels it has."""
+    """The layer in the middle of those that answer maps (or tokens), and how many channels it has.
+
+    Raises InvalidSettings for a net that shows no layers.
+    """
     seen: list[tuple[nn.Module, int]] = []
 
     def note(layer: nn.Module, _inputs: object, found: object) -> None:
@@ -88,6 +92,8 @@ def _halfway(net: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     net.train(was_training)
     for hook in hooks:
         hook.remove()
+    if not seen:
+        raise InvalidSettings("skeptical puts an exit on its student's layers, and a program shows none; name another.")
     return seen[(len(seen) - 1) // 2]
 
 
@@ -103,5 +109,6 @@ ATTACKS = (
         about="Skeptical Students: an early exit hears the box, the last layer only the labels.",
         interface="probabilities",
         prepare=prepare,
+        layers=True,
     ),
 )
