@@ -42,9 +42,13 @@ class Case:
         return teacher_answers(self.original, self.images, normalisation=self.normalisation, settings=self.settings)
 
     def twin(self) -> Answers:
-        """The logits of T0: the same architecture with random weights, drawn with the wrap's seed."""
+        """The logits of T0: the same architecture with random weights, drawn with a seed that follows from the wrap's.
+
+        Not with that seed itself: it may have drawn the original's first weights. A `.pt2` program does not say how it began:
+        its T0 starts as PyTorch's layers do.
+        """
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(mixed_seed(self.seed, "twin", 0))
             net = self.architecture.build().to(self.images.images.device)
         return teacher_answers(net, self.images, normalisation=self.normalisation, settings=self.settings)
 

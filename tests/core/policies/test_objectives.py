@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sdb_core.distillation import new_student
 from sdb_core.policies import OBJECTIVES, Case
 from sdb_core.policies.decoys import choose_decoys, confusions
 from sdb_core.settings import WrapSettings
-from sdb_core.training import Batch, Run
+from sdb_core.training import CPU, Batch, Run
+from sdb_core.training.batches import mixed_seed
 from sdb_core.wrapping import wrap
 
 SIZE = 12
@@ -193,6 +195,14 @@ def test_the_random_twin_is_drawn_by_the_wraps_seed_and_is_not_the_original(made
     other = dataclasses.replace(found.case, seed=6).twin()(found.batch)
     assert not torch.allclose(logits, other, atol=1e-3)
     assert not torch.allclose(logits.double(), found.original(found.batch.x), atol=1e-3)
+
+
+def test_the_random_twin_is_no_start_of_the_original_nor_of_the_box(made, architecture):
+    """With one seed for all: an original that learned nothing, and a box from scratch."""
+    found = made("sdb")
+    twin, seed = found.case.twin()(found.batch), found.case.seed
+    starts = [new_student(architecture, seed=drawn, device=CPU) for drawn in (seed, mixed_seed(seed, "start", 0))]
+    assert not any(torch.allclose(twin, start.eval()(found.batch.x), atol=1e-3) for start in starts)
 
 
 def test_the_random_twin_answers_each_image_by_itself(made):
