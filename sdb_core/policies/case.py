@@ -44,8 +44,8 @@ class Case:
     def twin(self) -> Answers:
         """The logits of T0: the same architecture with random weights, drawn with a seed that follows from the wrap's.
 
-        Not with that seed itself: it may have drawn the original's first weights. A `.pt2` program does not say how it began:
-        its T0 starts as PyTorch's layers do.
+        Not with that seed itself: it may have drawn the original's first weights. A `.pt2` program does not say how it
+        began: its T0 starts as PyTorch's layers do.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed_seed(self.seed, "twin", 0))
