@@ -14,10 +14,10 @@ from sdb_core.checkpoints import load_weights
 from sdb_core.console import Console
 from sdb_core.datasets import Splits, open_dataset
 from sdb_core.errors import InvalidSettings, ProgramUntrusted
-from sdb_core.keys import Key
+from sdb_core.keys import Key, check_normalisation
 from sdb_core.nets import PROGRAM, Architecture, read_program
 from sdb_core.normalise import Normalisation
-from sdb_core.settings import PRESETS
+from sdb_core.settings import PRESETS, preset
 from sdb_core.training import Run
 
 Answer = dict[str, Any]
@@ -46,11 +46,7 @@ def add_command(commands: Any, name: str, function: Command, text: str) -> argpa
 def task(given: argparse.Namespace, *, key: Key | None = None) -> tuple[Splits, Normalisation, Architecture]:
     """The data, their scale (the key's, where there is one) and the architecture for them."""
     splits = open_dataset(given.data)
-    normalisation = _usual_scale(given, splits)
-    if key is not None:
-        normalisation = Normalisation(key.mean, key.std)
-    elif given.mean or given.std:
-        normalisation = Normalisation.of(given.mean or normalisation.mean, given.std or normalisation.std)
+    normalisation = _scale(given, splits) if key is None else Normalisation(key.mean, key.std)
     classes = len(splits.train.class_names)
     return splits, normalisation, _architecture(given, Architecture(given.architecture, classes, *splits.shape))
 
@@ -82,10 +78,18 @@ def settings_of(given: argparse.Namespace) -> dict[str, Any]:
     return ({"preset": given.preset} if given.preset else {}) | values(given.set)
 
 
+def _scale(given: argparse.Namespace, splits: Splits) -> Normalisation:
+    """The mean and std that were named, over the usual ones. Raises InvalidSettings unless they fit the channels."""
+    usual = _usual_scale(given, splits)
+    scale = Normalisation.of(given.mean or usual.mean, given.std or usual.std)
+    check_normalisation(scale.mean, scale.std, channels=splits.shape[0])
+    return scale
+
+
 def _usual_scale(given: argparse.Namespace, splits: Splits) -> Normalisation:
     """That of the preset's data where these have as many channels, else measured."""
-    named = getattr(given, "preset", None)
-    data = PRESETS[named].data if named else None
+    named = settings_of(given)
+    data = preset(named["preset"]).data if "preset" in named else None
     if data is not None and len(data.mean) == splits.shape[0]:
         return Normalisation(data.mean, data.std)
     return Normalisation.measured(splits.train.images)

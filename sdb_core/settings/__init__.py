@@ -2,7 +2,7 @@
 
 from sdb_core.settings.base import Settings
 from sdb_core.settings.evaluation import LEVELS, EvaluationSettings, StudentSettings
-from sdb_core.settings.presets import PRESETS, over_preset
+from sdb_core.settings.presets import PRESETS, over_preset, preset
 from sdb_core.settings.training import TrainingSettings
 from sdb_core.settings.wrapping import POLICIES, WrapSettings, check_policy
 
@@ -17,4 +17,5 @@ __all__ = [
     "WrapSettings",
     "check_policy",
     "over_preset",
+    "preset",
 ]

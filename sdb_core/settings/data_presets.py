@@ -32,7 +32,8 @@ DATA_PRESETS = {
     # T and T_dis: [SDB]. omega: [NT code].
     "cifar10": DataPreset(4.0, 4.0, _CIFAR_MEAN, _CIFAR_STD, augment="shift-flip", nasty_omega=0.04),
     "cifar100": DataPreset(20.0, 20.0, _CIFAR_MEAN, _CIFAR_STD, augment="shift-flip", nasty_omega=0.005),
-    # All from [NT code]; the SDB paper has no such data. It turns images by up to 20 degrees, where we shift them.
+    # All from [NT code], its one T for T_dis too; [SDB] has no such data. It turns images by up to 20 degrees, where we
+    # shift them.
     "tiny-imagenet": DataPreset(
         20.0,
         20.0,

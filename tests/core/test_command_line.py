@@ -8,7 +8,7 @@ import pytest
 
 from sdb_core.__main__ import main
 from sdb_core.keys import Key
-from tests.core.datasets.making import cifar10_binary, tarred
+from tests.core.datasets.making import cifar10_binary, tarred, tiny_imagenet, zipped
 
 
 def answer(capsys, *arguments: str) -> dict:
@@ -56,9 +56,21 @@ def test_a_preset_stands_under_the_settings_and_brings_the_scale_of_its_data(tmp
     assert answer(capsys, *student, *paper)["accuracy"] >= 0
 
 
+def test_tiny_imagenets_recipe_brings_its_scale_however_it_is_named(tmp_path, capsys):
+    data, out = zipped(tmp_path / "tiny.zip", tiny_imagenet()), str(tmp_path / "model.safetensors")
+    line = ("train", "--data", str(data), "--out", out, "--set", "epochs=0")
+    by_option = answer(capsys, *line, "--preset", "nasty-tiny-imagenet")["input"]
+    assert (by_option["height"], by_option["mean"]) == (64, [0.4802, 0.4481, 0.3975])
+    assert answer(capsys, *line, "--set", "preset=nasty-tiny-imagenet")["input"] == by_option
+    named = ("--mean", "0.5", "0.4", "0.3")
+    mixed = answer(capsys, *line, "--preset", "nasty-tiny-imagenet", *named)["input"]
+    assert (mixed["mean"], mixed["std"]) == ([0.5, 0.4, 0.3], [0.2302, 0.2265, 0.2262])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
+        (("train", "--out", "m.safetensors", "--mean", "0.5", "0.5", "--std", "0.5", "0.5"), "invalid_settings"),
         (("wrap", "--model", "absent.safetensors", "--out", "box"), "checkpoint_unreadable"),
         (("train", "--out", "m.safetensors", "--set", "epochz=1"), "invalid_settings"),
         (("train", "--out", "m.safetensors", "--set", "preset=quik"), "invalid_settings"),

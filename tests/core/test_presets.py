@@ -37,11 +37,12 @@ def rates_by_epoch(settings: TrainingSettings) -> dict[int, float]:
 
 
 def test_the_presets_are_those_of_the_documents():
-    assert set(PRESETS) == {"paper-cifar10", "paper-cifar100", "authors-code", "photographs", "quick"}
+    named = {"paper-cifar10", "paper-cifar100", "authors-code", "nasty-tiny-imagenet", "photographs", "quick"}
+    assert set(PRESETS) == named
     assert set(DATA_PRESETS) == {"cifar10", "cifar100", "tiny-imagenet", "digits"}
 
 
-@pytest.mark.parametrize("name", ["paper-cifar10", "paper-cifar100", "authors-code", "photographs", "quick"])
+@pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_builds_valid_settings_that_survive_json(name):
     built = [original(name), *(student(name, net) for net in names()), *(wrapped(name, policy) for policy in POLICIES)]
     built.append(EvaluationSettings.from_dict(over_preset({"preset": name}, "evaluation")))
@@ -49,7 +50,7 @@ def test_every_preset_builds_valid_settings_that_survive_json(name):
         assert type(settings).from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
-@pytest.mark.parametrize("name", ["paper-cifar10", "paper-cifar100", "authors-code", "photographs", "quick"])
+@pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_preset_never_trains_a_box_that_is_not_wrapped(name):
     assert wrapped(name, "normal") == WrapSettings.for_policy("normal")
 
@@ -67,6 +68,7 @@ def test_the_papers_text_is_followed(name, heat):
     [
         ("paper-cifar10", 160, {0: 0.1, 80: 0.01, 120: 0.001}, 0.04),
         ("paper-cifar100", 200, {0: 0.1, 60: 0.02, 120: 0.004, 160: 0.0008}, 0.005),
+        ("nasty-tiny-imagenet", 200, {0: 0.1, 60: 0.02, 120: 0.004, 160: 0.0008}, 0.01),
     ],
 )
 def test_the_nasty_teachers_code_is_followed(name, epochs, rates, omega):
@@ -102,6 +104,19 @@ def test_the_data_presets_are_the_codes_own():
     assert (tiny.temperature, tiny.disturbance_temperature, tiny.nasty_omega) == (20.0, 20.0, 0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("paper-cifar10", "cifar10"), ("paper-cifar100", "cifar100"), ("nasty-tiny-imagenet", "tiny-imagenet")],
+)
+def test_each_data_set_of_the_papers_has_a_recipe_at_its_temperatures(name, data):
+    found = data_preset(data)
+    assert preset(name).data == found
+    for policy in ("sdb", "ke", "nasty", "nasty-ke"):
+        assert wrapped(name, policy).temperature == found.disturbance_temperature
+    assert {wrapped(name, policy).lam for policy in ("sdb", "ke", "nasty-ke")} == {0.5}
+    assert student(name, "sdb:shufflenetv2").temperature == found.temperature
+
+
 def test_the_digits_scale_is_the_measured_one():
     data = data_preset("digits")
     assert Normalisation.measured(open_dataset("builtin:digits").train.images) == Normalisation(data.mean, data.std)
@@ -122,7 +137,7 @@ def test_values_without_a_preset_are_left_alone():
 def test_an_unknown_preset_is_refused_with_the_nearest():
     with pytest.raises(InvalidSettings, match="did you mean 'paper-cifar10'"):
         WrapSettings.for_policy("sdb", {"preset": "paper-cifar1"})
-    with pytest.raises(InvalidSettings, match="known are authors-code, paper-cifar10"):
+    with pytest.raises(InvalidSettings, match="known are authors-code, nasty-tiny-imagenet, paper-cifar10"):
         preset("zzz")
     with pytest.raises(InvalidSettings, match="no preset"):
         WrapSettings.for_policy("sdb", {"preset": ["quick"]})
