@@ -1,6 +1,7 @@
 """Wrapping and distilling: the teacher stays as it was, the box keeps its answers, the key switches the streams."""
 
 import copy
+import dataclasses
 import itertools
 
 import pytest
@@ -156,6 +157,26 @@ def test_an_omega_that_eats_the_box_is_refused_with_its_cure(original, splits, a
 def test_a_wrap_too_short_to_keep_the_box_is_refused_with_its_own_cure(original, splits, architecture, key, policy):
     with pytest.raises(BoxCollapsed, match="Raise epochs"):
         wrapped(original, splits, key, architecture, policy=policy, start="scratch", epochs=1, lr=1e-6)
+
+
+@pytest.fixture
+def heavy(key) -> Key:
+    """A key under which nothing is left of the image."""
+    return dataclasses.replace(key, lam=1e-4)
+
+
+@pytest.mark.parametrize("policy", ["sdb-hardened", "sdb", "ke", "nasty-ke"])
+def test_a_box_that_its_key_does_not_open_is_refused_with_its_cure(original, splits, architecture, heavy, policy):
+    with pytest.raises(BoxCollapsed, match=r"With its key.*Raise epochs.*lam or open_ce"):
+        wrapped(original, splits, heavy, architecture, policy=policy)
+
+
+@pytest.mark.parametrize(("policy", "embedded"), [("nasty", True), ("sdb", False)])
+def test_a_box_without_a_key_is_not_asked_for_an_open_stream(
+    original, splits, architecture, heavy, normalisation, policy, embedded
+):
+    box = wrapped(original, splits, heavy, architecture, policy=policy, key_embedding=embedded).net
+    assert accuracy(box, splits.train, normalisation=normalisation, key=heavy) < 50
 
 
 @pytest.mark.parametrize("augment", ["none", "shift"])
