@@ -14,7 +14,7 @@ from torch import nn
 from sdb_core import __version__, tracing, verdicts
 from sdb_core.answers import logits_of
 from sdb_core.attacks import Attack
-from sdb_core.attacks.measuring import LEDGER, attack_kinds, attack_rows, chosen
+from sdb_core.attacks.measuring import LEDGER, attack_kinds, attack_rows, chosen, lost_attacks
 from sdb_core.errors import BoxCollapsed, DatasetUnreadable, TrainingDiverged
 from sdb_core.evaluation import accuracy, agreement
 from sdb_core.keys import Key
@@ -48,9 +48,10 @@ def make_report(
     finished students and comparison wraps are kept there, and a second call goes on where the first ended.
     Level "none" measures accuracies only and answers {"schema": "sdb-accuracy/1", ...} without students.
     What could not be measured stands under "not_measured", with the reason: attacks of the level that this machine
-    lacks a package for, and policies beside whose box collapsed.
+    lacks a package for, policies beside whose box collapsed, and either where a student's training diverged.
     The report holds nothing of the key from which it could be computed.
-    Raises what `training.train` raises, and DatasetUnreadable for an attack named in `settings` that cannot run here.
+    Raises what `training.train` raises, for a student of the report's rows that diverges too (ROWS); and
+    DatasetUnreadable for an attack named in `settings` that cannot run here.
     """
     started = time.monotonic()
     measured, kept = _accuracies(subject), _agreement(subject)
@@ -150,9 +151,11 @@ def _evidence(
     for policy, rival in rivals.items():
         kinds += stream_kinds(Classroom(rival, settings, run=run), prefix=f"{policy}/")
     ledger = state_folder / LEDGER if state_folder else None
-    taught = teach_all(kinds, subject, seeds=settings.seeds, run=run, ledger=ledger)
+    taught = teach_all(kinds, subject, seeds=settings.seeds, run=run, ledger=ledger, needed=ROWS)
     students = {name: summary_of(taught.scores[name]) for name in ROWS}
     attacks = attack_rows(panel, room, taught)
+    missing |= lost_attacks(panel, room, taught)
+    lost |= {policy: why for policy in rivals for kind, why in taught.lost.items() if kind.startswith(f"{policy}/")}
     return {
         "students": students,
         "attacks": attacks,
@@ -161,7 +164,9 @@ def _evidence(
             "uniqueness": verdicts.uniqueness(students, attacks),
             "robustness": verdicts.robustness(attacks, box=measured["closed"]),
         },
-        "comparison": {policy: _comparison(rival, policy, taught.scores) for policy, rival in rivals.items()},
+        "comparison": {
+            policy: _comparison(rival, policy, taught.scores) for policy, rival in rivals.items() if policy not in lost
+        },
         "not_measured": [
             *({"what": f"the attack {name}", "why": why} for name, why in missing.items()),
             *({"what": f"the policy {policy} beside", "why": why} for policy, why in lost.items()),

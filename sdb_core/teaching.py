@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from sdb_core.datasets.images import LabelledImages
+from sdb_core.errors import TrainingDiverged
 from sdb_core.evaluation import accuracy
 from sdb_core.files import write_atomically
 from sdb_core.settings import StudentSettings
@@ -48,33 +49,45 @@ class Kind:
 
 @dataclass(frozen=True)
 class Taught:
-    """What came of all kinds: test accuracies [percent] and notes, by the kinds' names."""
+    """What came of all kinds, by their names: test accuracies [percent] and notes, or why it was `lost`."""
 
     scores: Scores
     notes: dict[str, Notes]
+    lost: dict[str, str] = field(default_factory=dict)
 
 
-def teach_all(kinds: Sequence[Kind], subject: Subject, *, seeds: int, run: Run, ledger: Path | None = None) -> Taught:
+def teach_all(
+    kinds: Sequence[Kind],
+    subject: Subject,
+    *,
+    seeds: int,
+    run: Run,
+    ledger: Path | None = None,
+    needed: Collection[str] | None = None,
+) -> Taught:
     """Teach `seeds` students of each kind and judge them on the test split; a name that comes twice is taught once.
 
     Those in the `ledger` are not taught again, and their lessons not made: a kind is known by its fingerprint, so
-    students that do not depend on the box are still there for the next one. Raises what `training.train` raises.
+    students that do not depend on the box are still there for the next one. A kind whose training diverges is lost and
+    the others are taught all the same, unless it is `needed` (None: all are). Raises what `training.train` raises.
     """
     known = _Ledger(ledger)
     by_name = {kind.name: kind for kind in kinds}
-    taught = Taught({}, {})
-    for kind in by_name.values():
-        lesson = cache(kind.lesson)
-        for number in range(seeds):
-            place = f"{kind.name}/{run.seed}/{number}/{kind.fingerprint}"
-            if place not in known.scores:
-                score = _taught(lesson(), subject, run=run, number=number)
-                known.add(place, score, notes=lesson().notes)
-                if ledger is not None:
-                    run.observer.checkpoint(ledger)
-            taught.scores.setdefault(kind.name, []).append(known.scores[place])
-            taught.notes.setdefault(kind.name, known.notes.get(place, {}))
-            run.observer.progress(STAGE, sum(map(len, taught.scores.values())), len(by_name) * seeds)
+    taught, total = Taught({}, {}), len(by_name) * seeds
+    for done, kind in enumerate(by_name.values()):
+        scores: list[float] = []
+        try:
+            for score in _students(kind, subject, seeds=seeds, run=run, known=known):
+                scores.append(score)
+                run.observer.progress(STAGE, done * seeds + len(scores), total)
+        except TrainingDiverged as error:
+            if needed is None or kind.name in needed:
+                raise
+            taught.lost[kind.name] = error.message
+            run.observer.progress(STAGE, (done + 1) * seeds, total)
+        else:
+            taught.scores[kind.name] = scores
+            taught.notes[kind.name] = known.notes.get(_place(kind, run=run, number=0), {})
     return taught
 
 
@@ -86,6 +99,23 @@ def seed_for(seed: int, purpose: str) -> int:
 def quiet(run: Run, *, stage: str, seed: int) -> Run:
     """The same run for work inside a stage: it can be stopped, and tells nothing."""
     return dataclasses.replace(run, stage=stage, seed=seed, observer=_StopOnly(run), state_path=None)
+
+
+def _students(kind: Kind, subject: Subject, *, seeds: int, run: Run, known: "_Ledger") -> Iterator[float]:
+    """The test accuracy of one student of a kind after the other."""
+    lesson = cache(kind.lesson)
+    for number in range(seeds):
+        place = _place(kind, run=run, number=number)
+        if place not in known.scores:
+            score = _taught(lesson(), subject, run=run, number=number)
+            known.add(place, score, notes=lesson().notes)
+            if known.path is not None:
+                run.observer.checkpoint(known.path)
+        yield known.scores[place]
+
+
+def _place(kind: Kind, *, run: Run, number: int) -> str:
+    return f"{kind.name}/{run.seed}/{number}/{kind.fingerprint}"
 
 
 def _taught(lesson: Lesson, subject: Subject, *, run: Run, number: int) -> float:

@@ -65,9 +65,20 @@ def attack_kinds(attacks: Sequence[Attack], room: Classroom) -> list[Kind]:
     return kinds
 
 
+def lost_attacks(attacks: Sequence[Attack], room: Classroom, taught: Taught) -> dict[str, str]:
+    """The attacks whose student, or one of whose floor's, was lost; and why."""
+    return {
+        attack.name: taught.lost[kind.name]
+        for attack in attacks
+        for kind in attack_kinds([attack], room)
+        if kind.name in taught.lost
+    }
+
+
 def attack_rows(attacks: Sequence[Attack], room: Classroom, taught: Taught) -> list[dict[str, Any]]:
-    """What came of these attacks."""
-    return [_row(attack, room, taught) for attack in attacks]
+    """What came of these attacks, without those that were lost."""
+    lost = lost_attacks(attacks, room, taught)
+    return [_row(attack, room, taught) for attack in attacks if attack.name not in lost]
 
 
 def floor_of(floors: dict[str, Value]) -> Value:
