@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,10 @@ from torch import nn
 
 from sdb_core import __version__, tracing, verdicts
 from sdb_core.answers import logits_of
-from sdb_core.attacks import Attack
 from sdb_core.attacks.measuring import LEDGER, attack_kinds, attack_rows, chosen, lost_attacks
-from sdb_core.errors import BoxCollapsed, DatasetUnreadable, TrainingDiverged
+from sdb_core.errors import BoxCollapsed, TrainingDiverged
 from sdb_core.evaluation import accuracy, agreement
 from sdb_core.keys import Key
-from sdb_core.queries import IMAGE_SETS
 from sdb_core.settings import EvaluationSettings, TrainingSettings, WrapSettings, over_preset
 from sdb_core.students import ROWS, Classroom, report_kinds, stream_kinds
 from sdb_core.subject import Subject, code_version, weights_digest
@@ -47,8 +45,8 @@ def make_report(
     of the wrap's settings, which the policies beside follow (`rival_settings`). With a `state_folder` (it exists)
     finished students and comparison wraps are kept there, and a second call goes on where the first ended.
     Level "none" measures accuracies only and answers {"schema": "sdb-accuracy/1", ...} without students.
-    What could not be measured stands under "not_measured", with the reason: attacks of the level that this machine
-    lacks a package for, policies beside whose box collapsed, and either where a student's training diverged.
+    What could not be measured stands under "not_measured", with the reason: attacks that a level leaves out
+    (`attacks.measuring.chosen`), policies beside whose box collapsed, and either where a student's training diverged.
     The report holds nothing of the key from which it could be computed.
     Raises what `training.train` raises, for a student of the report's rows that diverges too (ROWS); and
     DatasetUnreadable for an attack named in `settings` that cannot run here.
@@ -144,7 +142,7 @@ def _evidence(
 ) -> dict[str, Any]:
     """Teach every student, and put together rows, attacks, verdicts and comparisons."""
     room = Classroom(subject, settings, run=run)
-    panel, missing = _possible(chosen(settings, model=subject.architecture.name), named=bool(settings.attacks))
+    panel, missing = chosen(settings, model=subject.architecture.name)
     wraps = {policy: rival_settings(policy, config, lam=subject.key.lam) for policy in settings.compare}
     rivals, lost = _rivals(subject, wraps, run=run, state_folder=state_folder)
     kinds = [*report_kinds(room), *attack_kinds(panel, room)]
@@ -172,15 +170,6 @@ def _evidence(
             *({"what": f"the policy {policy} beside", "why": why} for policy, why in lost.items()),
         ],
     }
-
-
-def _possible(attacks: Sequence[Attack], *, named: bool) -> tuple[list[Attack], dict[str, str]]:
-    """The attacks that this machine can run; and of the others, why. Raises DatasetUnreadable for one that is named."""
-    missing = {attack.name: why for attack in attacks if (why := IMAGE_SETS[attack.images].missing())}
-    if named and missing:
-        name, why = next(iter(missing.items()))
-        raise DatasetUnreadable(f"The attack {name} cannot run. {why}")
-    return [attack for attack in attacks if attack.name not in missing], missing
 
 
 def _comparison(rival: Subject, policy: str, scores: Scores) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from sdb_core import verdicts
 from sdb_core.attacks.attack import Attack, Scene
 from sdb_core.attacks.registry import named, panel
 from sdb_core.attacks.temperatures import at_temperature
+from sdb_core.errors import DatasetUnreadable
 from sdb_core.evaluation import accuracy
 from sdb_core.nets import PROGRAM
+from sdb_core.queries import IMAGE_SETS
 from sdb_core.settings import EvaluationSettings
 from sdb_core.students import Classroom, floor_kinds
 from sdb_core.subject import Subject
@@ -39,20 +41,22 @@ def measure(
     return attack_rows(attacks, room, taught)
 
 
-def chosen(settings: EvaluationSettings, *, model: str) -> tuple[Attack, ...]:
-    """The attacks that `settings` name, or the level's against a `model` of this architecture.
+def chosen(settings: EvaluationSettings, *, model: str) -> tuple[list[Attack], dict[str, str]]:
+    """The attacks that `settings` name, or the level's against a `model` of this architecture; and what it leaves out.
 
-    A level always has usual distillation, a larger student only where the usual one is not as large, and what reads
-    its student's layers only where they can be read.
+    A level always has usual distillation. It leaves out, by name and with the reason, what would only repeat that or
+    cannot run here. Raises InvalidSettings for a name that does not exist, DatasetUnreadable for an attack that is
+    named and lacks a package.
     """
     if settings.attacks:
-        return named(settings.attacks)
+        return [_with_images(attack) for attack in named(settings.attacks)], {}
     attacks, usual = panel(settings.level), at_temperature(settings.student_settings.temperature)
-    if settings.student == model:
-        attacks = tuple(attack for attack in attacks if attack.floor == "box" or not attack.large)
-    if settings.student == PROGRAM:
-        attacks = tuple(attack for attack in attacks if not attack.layers)
-    return attacks if usual.name in {attack.name for attack in attacks} else (usual, *attacks)
+    if usual.name not in {attack.name for attack in attacks}:
+        attacks = (usual, *attacks)
+    left_out = {
+        attack.name: why for attack in attacks if (why := _why_not(attack, student=settings.student, model=model))
+    }
+    return [attack for attack in attacks if attack.name not in left_out], left_out
 
 
 def attack_kinds(attacks: Sequence[Attack], room: Classroom) -> list[Kind]:
@@ -85,6 +89,21 @@ def floor_of(floors: dict[str, Value]) -> Value:
     """The better of label smoothing (where there is truth) and the original's labels, by the mean."""
     names = [name for name in ("label_smoothing", "original_labels") if name in floors]
     return max((floors[name] for name in names), key=lambda value: float(value["mean"]))
+
+
+def _with_images(attack: Attack) -> Attack:
+    if why := IMAGE_SETS[attack.images].missing():
+        raise DatasetUnreadable(f"The attack {attack.name} cannot run. {why}")
+    return attack
+
+
+def _why_not(attack: Attack, *, student: str, model: str) -> str:
+    """Why a level leaves an attack out; "" where it does not."""
+    if student == model and attack.large and attack.floor == "students":
+        return f"The usual student is a {student}, as large as the model, and its usual distillation is measured."
+    if student == PROGRAM and attack.layers:
+        return "It reads its student's layers, and a program shows none; name another student."
+    return IMAGE_SETS[attack.images].missing()
 
 
 def _kind(attack: Attack, room: Classroom) -> Kind:

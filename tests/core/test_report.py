@@ -9,9 +9,8 @@ import jsonschema
 import pytest
 import torch
 
-from sdb_core import report as reporting
 from sdb_core import verdicts
-from sdb_core.attacks import named
+from sdb_core.attacks import measuring, named
 from sdb_core.distillation import fit, new_student
 from sdb_core.errors import DatasetUnreadable, TrainingStopped
 from sdb_core.observer import SilentObserver
@@ -120,9 +119,9 @@ def test_an_attack_that_lacks_a_package_is_left_out_of_a_level_and_refused_by_na
     for module in ("sklearn", "sklearn.datasets"):
         monkeypatch.setitem(sys.modules, module, None)
     names = ["top-1", "out-of-distribution"]
-    monkeypatch.setattr(reporting, "chosen", lambda settings, model: named(names))
+    monkeypatch.setattr(measuring, "panel", lambda _level: named(names))
     report = make_report(subject, settings=dataclasses.replace(QUICK, seeds=1), run=Run("evaluate", 1))
-    assert [row["name"] for row in report["attacks"]] == ["top-1"]
+    assert [row["name"] for row in report["attacks"]] == ["temperature-4", "top-1"]
     [left_out] = report["not_measured"]
     assert left_out["what"] == "the attack out-of-distribution"
     assert "pip install scikit-learn" in left_out["why"]

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sdb_core import report as reporting
-from sdb_core.attacks import Attack, Scene, named
-from sdb_core.attacks.measuring import lost_attacks
+from sdb_core.attacks import Attack, Scene, measuring, named, panel
+from sdb_core.attacks.measuring import chosen, lost_attacks
 from sdb_core.errors import TrainingDiverged
 from sdb_core.observer import SilentObserver
 from sdb_core.report import SCHEMA_PATH, make_report
@@ -54,13 +54,13 @@ def too_fast(attack: Attack) -> Attack:
 
 def test_an_attack_whose_student_diverges_is_left_out_and_the_others_are_measured(subject, monkeypatch):
     first, second = named(["label-only", "top-1"])
-    monkeypatch.setattr(reporting, "chosen", lambda settings, model: (too_fast(first), second))
+    monkeypatch.setattr(measuring, "panel", lambda _level: (too_fast(first), second))
     watcher = Told()
     report = make_report(
         subject, settings=dataclasses.replace(SETTINGS, seeds=2), run=Run("attack", 3, observer=watcher)
     )
     jsonschema.validate(report, json.loads(SCHEMA_PATH.read_text()))
-    assert [row["name"] for row in report["attacks"]] == ["top-1"]
+    assert [row["name"] for row in report["attacks"]] == ["temperature-4", "top-1"]
     [left_out] = report["not_measured"]
     assert left_out["what"] == "the attack label-only"
     assert "lower lr" in left_out["why"]
@@ -87,3 +87,24 @@ def test_a_policy_beside_whose_student_diverges_costs_its_column_and_not_the_rep
     report = make_report(subject, settings=settings, run=RUN)
     assert report["comparison"] == {}
     assert [lost["what"] for lost in report["not_measured"]] == ["the policy sdb beside"]
+
+
+def test_a_larger_student_is_left_out_where_the_usual_one_is_as_large(subject, monkeypatch):
+    monkeypatch.setattr(measuring, "panel", lambda _level: named(["larger-student", "fine-tuned-box"]))
+    settings = dataclasses.replace(SETTINGS, student=subject.architecture.name)
+    report = make_report(subject, settings=settings, run=RUN)
+    assert [row["name"] for row in report["attacks"]] == ["temperature-4", "fine-tuned-box"]
+    [left_out] = report["not_measured"]
+    assert left_out["what"] == "the attack larger-student"
+    assert "sdb:cnn-mini, as large as the model" in left_out["why"]
+
+
+@pytest.mark.parametrize("student", ["sdb:cnn", "sdb:cnn-small", "program"])
+@pytest.mark.parametrize("level", ["quick", "standard", "full"])
+def test_a_level_runs_each_of_its_attacks_or_says_why_not(student, level):
+    settings = dataclasses.replace(SETTINGS, level=level, student=student)
+    attacks, left_out = chosen(settings, model="sdb:cnn")
+    run = [attack.name for attack in attacks]
+    assert sorted([*run, *left_out]) == sorted(attack.name for attack in panel(level))
+    assert not set(run) & set(left_out)
+    assert all(len(why) > 30 for why in left_out.values())
