@@ -17,7 +17,7 @@ from sdb_core.distillation import label_objective, named_label_objective, new_st
 from sdb_core.keys import Key
 from sdb_core.queries import IMAGE_SETS, without_labels
 from sdb_core.settings import EvaluationSettings, StudentSettings
-from sdb_core.subject import Subject, weights_digest
+from sdb_core.subject import Subject, code_version, weights_digest
 from sdb_core.teaching import Kind, Lesson, Scores, seed_for, teach_all
 from sdb_core.training import Objective, Run
 
@@ -93,7 +93,7 @@ class Classroom:
     def fingerprint(self, name: str, group: Group, *digests: str) -> str:
         """What must agree for a kept score to be this kind's."""
         scale = self.subject.normalisation
-        facts: list[Any] = [__version__, name, dataclasses.asdict(group), self.settings(group).to_dict()]
+        facts: list[Any] = [code_version(__version__), name, dataclasses.asdict(group), self.settings(group).to_dict()]
         facts += [self.subject.architecture.named(group.student).to_dict(), self._data_digest]
         facts += [scale.mean, scale.std, *digests]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ def weights_digest(net: nn.Module) -> str:
     return state.hexdigest()
 
 
+@cache
 def code_version(version: str) -> str:
-    """`version` with twelve digits of the SHA-256 over this package's sources."""
+    """`version` with twelve digits of the SHA-256 over this package's sources, as this process first found them."""
     state = hashlib.sha256()
     for path in sorted(SOURCES.rglob("*.py")):
         state.update(path.relative_to(SOURCES).as_posix().encode() + path.read_bytes())

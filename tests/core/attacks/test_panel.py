@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import sdb_core.attacks
+import sdb_core.students
+import sdb_core.subject
 from sdb_core.attacks import PANEL, Scene, measure, named, panel
 from sdb_core.attacks.attack import HOLDINGS, INTERFACES
 from sdb_core.errors import InvalidSettings, TrainingStopped
@@ -17,7 +19,7 @@ from sdb_core.queries import IMAGE_SETS
 from sdb_core.report import SCHEMA_PATH
 from sdb_core.settings import LEVELS, EvaluationSettings
 from sdb_core.students import Classroom
-from sdb_core.subject import Subject
+from sdb_core.subject import Subject, code_version
 from sdb_core.training import Run, train
 from tests.core.attacks.conftest import RUN, SETTINGS
 
@@ -107,6 +109,22 @@ def test_a_second_call_teaches_nothing_and_prepares_nothing(subject, rows, monke
     assert watcher.taught == 0
     assert again == [row for name, row in rows.items() if name in {"key-recovery", "htc"}]
     assert "correlation_with_key" in again[1]["notes"]
+
+
+def test_students_of_other_sources_are_taught_again(subject, tmp_path, monkeypatch):
+    sources, state = tmp_path / "sources", tmp_path / "state"
+    for folder in (sources, state):
+        folder.mkdir()
+    monkeypatch.setattr(sdb_core.subject, "SOURCES", sources)
+    monkeypatch.setattr(sdb_core.students, "code_version", code_version.__wrapped__)  # which asks anew
+    taught = []
+    for text in ("one", "one", "another"):
+        (sources / "losses.py").write_text(text)
+        watcher = Counts()
+        run = Run("attack", 3, observer=watcher)
+        measure(named(["top-1"]), subject, settings=SETTINGS, run=run, state_folder=state)
+        taught.append(watcher.taught)
+    assert taught == [3 + 1, 0, 3 + 1]
 
 
 def test_a_stopped_panel_goes_on_where_it_ended(subject, rows, tmp_path):
