@@ -1,6 +1,7 @@
 """The report: measured evidence of what a box keeps, what it hides, and how it stands up to attack."""
 
 import dataclasses
+import hashlib
 import platform
 import time
 from collections.abc import Mapping
@@ -103,20 +104,20 @@ def _rivals(
     """The same model wrapped by other policies; and of those whose box was lost, why."""
     rivals, lost = {}, {}
     for policy, settings in wraps.items():
-        state_path = state_folder / f"compare-{policy}.pt" if state_folder else None
-        beside = dataclasses.replace(run, stage=f"compare-{policy}", state_path=state_path)
+        beside = dataclasses.replace(run, stage=f"compare-{policy}")
         try:
-            rivals[policy] = _rival(subject, policy, settings, run=beside)
+            rivals[policy] = _rival(subject, policy, settings, run=beside, state_folder=state_folder)
         except (BoxCollapsed, TrainingDiverged) as error:  # it says something of that policy, and nothing of the box
             lost[policy] = error.message
     return rivals, lost
 
 
-def _rival(subject: Subject, policy: str, settings: WrapSettings, *, run: Run) -> Subject:
+def _rival(subject: Subject, policy: str, settings: WrapSettings, *, run: Run, state_folder: Path | None) -> Subject:
     """Under a key of the same normalisation, but its own draw."""
     generator = torch.Generator().manual_seed(seed_for(subject.seed, "rival-key"))
     like = subject.key
     key = Key.random(tuple(like.kappa.shape), mean=like.mean, std=like.std, lam=settings.lam, generator=generator)
+    state_path = state_folder / f"{run.stage}-{_mark(subject, key)}.pt" if state_folder else None
     result = wrap(
         subject.original,
         subject.splits.train,
@@ -124,11 +125,18 @@ def _rival(subject: Subject, policy: str, settings: WrapSettings, *, run: Run) -
         policy=policy,
         settings=settings,
         architecture=subject.architecture,
-        run=run,
+        run=dataclasses.replace(run, state_path=state_path),
     )
     return dataclasses.replace(
         subject, box=result.net, key=key, policy=policy, settings=settings, history=result.history
     )
+
+
+def _mark(subject: Subject, key: Key) -> str:
+    """What a kept wrap depends on beside what its state says itself: code, original, data and key."""
+    facts = [code_version(__version__), weights_digest(subject.original), subject.splits.digest()]
+    facts += [key.digest(), repr((key.mean, key.std))]
+    return hashlib.sha256("/".join(facts).encode()).hexdigest()[:12]
 
 
 def _evidence(

@@ -166,6 +166,25 @@ def test_of_the_kept_students_another_box_uses_only_those_that_never_saw_a_box(s
     assert (kept["students"], kept["attacks"]) == (fresh["students"], fresh["attacks"])
 
 
+def test_a_kept_policy_beside_serves_the_model_that_it_was_made_of_alone(subject, tmp_path):
+    settings = dataclasses.replace(QUICK, seeds=1, compare=("ke",), attacks=("top-1",))
+
+    def beside(model: torch.nn.Module, **kept) -> dict:
+        of_model = dataclasses.replace(subject, original=model)
+        found = make_report(of_model, settings=settings, run=Run("evaluate", 1), config={"epochs": 1}, **kept)
+        return found["comparison"]["ke"]
+
+    other = copy.deepcopy(subject.original)
+    with torch.no_grad():
+        next(other.parameters()).mul_(-1.0)
+    beside(subject.original, state_folder=tmp_path)
+    assert beside(other, state_folder=tmp_path) == beside(other)
+    states = list(tmp_path.glob("compare-ke-*.pt"))
+    assert len(states) == 2
+    beside(other, state_folder=tmp_path)
+    assert sorted(tmp_path.glob("compare-ke-*.pt")) == sorted(states)
+
+
 def test_level_none_measures_accuracies_alone(subject):
     report = make_report(subject, settings=EvaluationSettings(level="none"), run=Run("evaluate", 1))
     assert report["schema"] == "sdb-accuracy/1"
