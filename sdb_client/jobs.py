@@ -77,9 +77,10 @@ class Jobs:
     ) -> Job:
         """Queue one wrap of a ready model with a ready data set.
 
-        `config` are settings of the policy; `evaluate` says how much evidence to gather, such as
-        `{"level": "quick", "seeds": 3, "student": "sdb:cnn-strided", "student_settings": {"lr": 0.01}}`; levels are
-        none, quick, standard (default) and full.
+        `config` are settings of the policy, such as `{"preset": "photographs", "epochs": 40}`; `evaluate` says how much
+        evidence to gather, such as `{"level": "quick", "seeds": 3, "student": "sdb:cnn-strided", "student_settings":
+        {"lr": 0.01}}`; levels are none, quick, standard and full. What neither names is as the preset has it, else the
+        default.
         """
         body = {
             "model_id": model_id,

@@ -11,6 +11,7 @@ from sdb_service.tables import Job as JobRow
 from sdb_service.tables import JobEvent
 
 Policy = Literal["sdb-hardened", "sdb", "nasty", "ke", "nasty-ke", "normal"]
+PRESETS = ("authors-code", "nasty-tiny-imagenet", "paper-cifar10", "paper-cifar100", "photographs", "quick")
 _MOST_COMPARED = 5
 _SETTINGS_BYTES = 16_384
 _SETTINGS_LEVELS = 8
@@ -35,27 +36,32 @@ def _require_levels(value: Any, levels: int) -> None:
         _require_levels(one, levels - 1)
 
 
-SmallValues = Annotated[dict[str, Any], AfterValidator(_small)]
+def _known_preset(value: dict[str, Any]) -> dict[str, Any]:
+    if "preset" in value and value["preset"] not in PRESETS:
+        raise ValueError(f"there is no such preset; known are {', '.join(PRESETS)}")
+    return value
+
+
+SmallValues = Annotated[dict[str, Any], AfterValidator(_small), AfterValidator(_known_preset)]
 
 
 class Evaluation(Body):
-    """How much evidence to gather: `none` makes a box without a report, `full` runs every attack."""
+    """How much evidence to gather. What is null is as the preset of `config` has it, else as said beside the field."""
 
-    level: Literal["none", "quick", "standard", "full"] = "standard"
+    level: Literal["none", "quick", "standard", "full"] | None = Field(
+        None, description="`none` makes a box without a report, `full` runs every attack; else standard."
+    )
     seeds: int | None = Field(
-        None, ge=1, le=20, description="Students trained per row of the table; null: 3, at level full 5."
+        None, ge=1, le=20, description="Students trained per row of the table; else 3, at level full 5."
     )
     student: str | None = Field(
+        None, pattern=ARCHITECTURE, max_length=120, description="The thief's network; else the method's default."
+    )
+    epochs: int | None = Field(None, ge=1, le=1000, description="Epochs of each student; else the method's default.")
+    compare: list[Policy] | None = Field(
         None,
-        pattern=ARCHITECTURE,
-        max_length=120,
-        description="The thief's network; the method's default where null.",
-    )
-    epochs: int | None = Field(
-        None, ge=1, le=1000, description="Epochs of each student; the method's default where null."
-    )
-    compare: list[Policy] = Field(
-        default=["sdb"], max_length=_MOST_COMPARED, description="Policies wrapped beside this one for the same table."
+        max_length=_MOST_COMPARED,
+        description="Policies wrapped beside this one for the same table; else the paper's, `sdb`.",
     )
     student_settings: SmallValues = Field(
         default_factory=dict,
@@ -67,7 +73,11 @@ class NewJob(Body):
     model_id: str
     dataset_id: str
     policy: Policy = "sdb-hardened"
-    config: SmallValues = Field(default_factory=dict, description="Settings of the policy; docs/method.md lists them.")
+    config: SmallValues = Field(
+        default_factory=dict,
+        description="Settings of the policy, as `epochs` or `lam`. `preset` names a whole recipe under them and under "
+        f"`evaluate`: {', '.join(PRESETS)}.",
+    )
     evaluate: Evaluation = Field(default_factory=Evaluation)
     seed: int = Field(0, ge=0, lt=2**31)
 

@@ -38,7 +38,9 @@ _LicenseToken = Annotated[
     str | None, typer.Option("--license-token", envvar="SDB_LICENSE_TOKEN", help="The token of who holds it.")
 ]
 _KeyFile = Annotated[Path | None, typer.Option("--key", exists=True, dir_okay=False, help="The key, from a file.")]
-_Level = Annotated[Literal["quick", "standard", "full"], typer.Option("--level")]
+_Level = Annotated[
+    Literal["quick", "standard", "full"] | None, typer.Option("--level", help="Default: full.", show_default=False)
+]
 _Names = Annotated[str | None, typer.Option("--attacks", help="These alone, separated by commas.")]
 
 
@@ -50,7 +52,7 @@ def attack(  # noqa: PLR0913, PLR0917 - each is an option
     license_id: _LicenseId = None,
     license_token: _LicenseToken = None,
     key: _KeyFile = None,
-    level: _Level = "full",
+    level: _Level = None,
     attacks: _Names = None,
     listed: Annotated[bool, typer.Option("--list", help="Name the attacks, and stop.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Save the report as JSON.")] = None,
@@ -74,7 +76,8 @@ def attack(  # noqa: PLR0913, PLR0917 - each is an option
             box = own_box(client, box_id, model=model)
             found = _key(url, license_token or token, license_id=license_id, file=key)
             made = fetch_box(client, box, folder, key=found)
-        line = ["--model", str(model), "--box", name, "--data", data, "--level", level, *made]
+        line = ["--model", str(model), "--box", name, "--data", data, *made]
+        line += ["--level", level] if level else []
         line += ["--attacks", *attacks.split(",")] if attacks else []
         report = _attacked([*line, *context.args], folder / "report.json", as_json=as_json)
         _save(report, folder / "report.json", out=out, html=html)

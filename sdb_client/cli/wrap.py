@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,10 @@ from sdb_client.cli.output import say, show_one
 from sdb_client.cli.progress import watching
 
 _QUIET = "none"
+_Level = Annotated[
+    Literal["none", "quick", "standard", "full"] | None,
+    typer.Option("--evaluate", help="How much evidence; default: the preset's, else standard.", show_default=False),
+]
 _Policy = Annotated[str, typer.Option("--policy", help="sdb-hardened, sdb, nasty, ke, nasty-ke or normal.")]
 
 
@@ -26,8 +30,8 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     policy: _Policy = "sdb-hardened",
     name: Annotated[str | None, typer.Option("--name", help="Name of model and box.", show_default=False)] = None,
     class_names: Annotated[str | None, typer.Option("--class-names", help="Separated by commas.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the policy: NAME=VALUE.")] = None,
-    evaluate: Annotated[str, typer.Option("--evaluate", help="none, quick, standard or full.")] = "standard",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, NAME=VALUE, or preset=NAME.")] = None,
+    evaluate: _Level = None,
     student: Annotated[str | None, typer.Option("--student", help="The thief's network.", show_default=False)] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Students per row; 3, or 5 for full.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,

@@ -7,12 +7,12 @@ from typing import Any
 
 from sdb_core.attacks import PANEL, Attack
 from sdb_core.checkpoints import sha256_of
-from sdb_core.commands.options import Answer, add_command, loaded, plain, run_of, task, values
+from sdb_core.commands.options import Answer, add_command, add_preset, loaded, plain, run_of, settings_of, task
 from sdb_core.errors import BoxUnreadable
 from sdb_core.files import write_atomically
 from sdb_core.keys import Key
 from sdb_core.report import Subject, make_report
-from sdb_core.settings import LEVELS, EvaluationSettings, StudentSettings, WrapSettings
+from sdb_core.settings import LEVELS, EvaluationSettings, WrapSettings, over_preset
 
 _COLUMNS = (("attack", 24), ("sees", 14), ("holds", 16), ("floor", 12), ("student", 12), ("over the floor", 0))
 
@@ -21,7 +21,7 @@ def add_to(commands: Any) -> None:
     """These commands and their options."""
     judging = add_command(commands, "evaluate", _evaluate, "measure a box against its model")
     _subject_options(judging, level="standard", required=True)
-    judging.add_argument("--compare", nargs="*", default=["sdb"], metavar="POLICY")
+    judging.add_argument("--compare", nargs="*", metavar="POLICY", help="policies that wrap the model beside; else sdb")
     attacking = add_command(commands, "attack", _attack, "run the attack panel against a finished box")
     _subject_options(attacking, level="full", required=False)
     attacking.add_argument("--attacks", nargs="+", default=[], metavar="NAME", help="these alone, instead of a level's")
@@ -32,18 +32,17 @@ def add_to(commands: Any) -> None:
 def _subject_options(parser: argparse.ArgumentParser, *, level: str, required: bool) -> None:
     parser.add_argument("--model", type=Path, required=required, help="the checkpoint that was wrapped")
     parser.add_argument("--box", type=Path, required=required, metavar="FOLDER", help="what `wrap` wrote")
-    parser.add_argument("--level", choices=LEVELS, default=level)
-    parser.add_argument("--seeds", type=int, help="students of each kind; default 3, at level full 5")
-    parser.add_argument("--student", default="sdb:cnn-small")
+    add_preset(parser)
+    parser.set_defaults(usual_level=level)
+    parser.add_argument("--level", choices=LEVELS, help=f"else the preset's, else {level}")
+    parser.add_argument("--seeds", type=int, help="students of each kind; else 3, at level full 5")
+    parser.add_argument("--student", help="the thief's network; else sdb:cnn-small")
     parser.add_argument("--state", type=Path, metavar="FOLDER", help="keep finished students here")
     parser.add_argument("--out", type=Path, metavar="REPORT.json")
 
 
 def _evaluate(given: argparse.Namespace) -> Answer:
-    asked = {"level": given.level, "seeds": given.seeds, "student": given.student, "compare": given.compare}
-    asked |= {"attacks": getattr(given, "attacks", [])}
-    asked |= {"student_settings": StudentSettings.from_dict(values(given.set))}
-    settings = EvaluationSettings.from_dict({name: value for name, value in asked.items() if value is not None})
+    settings = _asked(given)
     if given.state:
         given.state.mkdir(parents=True, exist_ok=True)
     subject, run = _subject(given), run_of(given, "evaluate")
@@ -52,6 +51,17 @@ def _evaluate(given: argparse.Namespace) -> Answer:
     if given.out:
         write_atomically(given.out, json.dumps(report, indent=2).encode())
     return report
+
+
+def _asked(given: argparse.Namespace) -> EvaluationSettings:
+    """What was named; where nothing was, the preset's; where that has nothing, the command's usual."""
+    taught = settings_of(given)
+    preset = {"preset": taught.pop("preset")} if "preset" in taught else {}
+    usual = {"level": given.usual_level} | over_preset(preset, "evaluation")
+    named = {"level": given.level, "seeds": given.seeds, "student": given.student, "compare": given.compare}
+    named |= {"attacks": getattr(given, "attacks", None), "student_settings": taught}
+    named = {name: value for name, value in named.items() if value is not None}
+    return EvaluationSettings.asked({**preset, **usual, **named})
 
 
 def _attack(given: argparse.Namespace) -> Answer:

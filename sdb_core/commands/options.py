@@ -69,7 +69,7 @@ def _architecture(given: argparse.Namespace, named: Architecture) -> Architectur
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
     """The option `--preset`, which stands under `--set`."""
-    text = "a whole recipe under your own settings; those of the papers bring their data's mean and std"
+    text = "a whole recipe under your own settings; where there is no key, those of the papers bring mean and std"
     parser.add_argument("--preset", choices=sorted(PRESETS), help=text)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from sdb_core.errors import InvalidSettings
 from sdb_core.settings.base import Settings, number, one_of, whole
+from sdb_core.settings.presets import over_preset
 from sdb_core.settings.training import TrainingSettings
 from sdb_core.settings.wrapping import check_policy
 
@@ -60,6 +61,15 @@ class EvaluationSettings(Settings):
         """Build from a mapping, as all settings are."""
         more = {"seeds": _FULL_SEEDS} if values.get("level") == "full" else {}
         return super().from_dict({**more, **values})
+
+    @staticmethod
+    def asked(values: Mapping[str, Any]) -> "EvaluationSettings":
+        """Build from a mapping; a `preset` among the values stands under them and under their `student_settings`."""
+        preset = {name: value for name, value in values.items() if name == "preset"}
+        given = over_preset(values, "evaluation")
+        taught = {**preset, **given.get("student_settings", {})}
+        students = over_preset(taught, "student", of=given.get("student", EvaluationSettings.student))
+        return EvaluationSettings.from_dict({**given, "student_settings": students})
 
     @classmethod
     def restored(cls, name: str, value: Any) -> Any:

@@ -74,6 +74,7 @@ def test_the_folder_is_what_wrap_would_have_left_readable_by_its_owner_and_gone_
     record = json.loads((method / "history.json").read_text())
     assert record == {"policy": "sdb-hardened", "config": {}, "seed": 0, "history": []}
     given = asked(method)["given"]
+    assert "--level" not in given
     assert not Path(given[given.index("--box") + 1]).exists()
 
 

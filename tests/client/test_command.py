@@ -18,6 +18,8 @@ from .conftest import Sdb
 from .running import Service
 from .standing_in import JOBS
 
+NET = ("--architecture", "sdb:cnn-mini", "--classes", "10", "--input", "1x8x8", "--mean", "0.5", "--std", "0.25")
+
 
 def test_help_loads_nothing_that_is_slow() -> None:
     slow = ("torch", "numpy", "rich", "httpx2", "safetensors", "sdb_service", "api")
@@ -85,6 +87,7 @@ def test_a_service_that_is_not_there_is_one_sentence_too(sdb: Sdb) -> None:
         ["boxes", "publish", "box_1", "--outputs", "secrets"],
         ["licenses", "grant", "box_1", "acc_1", "--mode", "lent"],
         ["wrap", "no-such-file"],
+        ["wrap", __file__, "--dataset", "no-such.zip", *NET, "--evaluate", "some"],
     ],
 )
 def test_a_command_written_wrongly_exits_with_2(sdb: Sdb, arguments: list[str]) -> None:
@@ -108,15 +111,16 @@ def test_wrap_prints_the_box_and_keeps_progress_off_stdout(
 ) -> None:
     running = threading.Thread(target=_work_once, args=(provider, service))
     running.start()
-    spec = ["--architecture", "sdb:cnn-mini", "--classes", "10", "--input", "1x8x8", "--mean", "0.5", "--std", "0.25"]
 
-    told = sdb("wrap", checkpoint, "--dataset", "builtin:digits", *spec, "--set", "epochs=3", "--json")
+    told = sdb("wrap", checkpoint, "--dataset", "builtin:digits", *NET, "--set", "epochs=3", "--seeds", "2", "--json")
 
     running.join()
     assert told.returncode == 0, told.stderr
     made = json.loads(told.stdout)
     assert made["input"]["mean"] == [0.5]
-    assert provider.jobs.get(made["job_id"]).config == {"epochs": 3}
+    job = provider.jobs.get(made["job_id"])
+    assert job.config == {"epochs": 3}
+    assert {name: value for name, value in job.evaluate.items() if value} == {"seeds": 2}
     assert "Sending the model ..." in told.stderr
     assert f"sdb report {made['job_id']}" in told.stderr
 

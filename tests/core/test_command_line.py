@@ -16,6 +16,16 @@ def answer(capsys, *arguments: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.fixture(scope="module")
+def made_box(tmp_path_factory) -> tuple[str, ...]:
+    """The options that name an untrained model and its box."""
+    place = tmp_path_factory.mktemp("made")
+    model, box = place / "model.safetensors", place / "box"
+    assert main(["train", "--out", str(model), "--set", "epochs=0"]) == 0
+    assert main(["wrap", "--model", str(model), "--out", str(box), "--policy", "normal"]) == 0
+    return "--model", str(model), "--box", str(box)
+
+
 def test_a_box_is_made_and_judged_with_no_service(tmp_path, capsys):
     model, box = tmp_path / "model.safetensors", tmp_path / "box"
     trained = answer(capsys, "train", "--out", str(model), "--set", "epochs=2")
@@ -65,6 +75,32 @@ def test_tiny_imagenets_recipe_brings_its_scale_however_it_is_named(tmp_path, ca
     named = ("--mean", "0.5", "0.4", "0.3")
     mixed = answer(capsys, *line, "--preset", "nasty-tiny-imagenet", *named)["input"]
     assert (mixed["mean"], mixed["std"]) == ([0.5, 0.4, 0.3], [0.2302, 0.2265, 0.2262])
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "seeds", "compare"),
+    [
+        (("evaluate", "--level", "none"), "none", 3, ["sdb"]),
+        (("evaluate", "--level", "none", "--preset", "quick"), "none", 1, []),
+        (("evaluate", "--preset", "quick", "--seeds", "2", "--compare", "normal"), "quick", 2, ["normal"]),
+        (("attack", "--attacks", "label-only", "--seeds", "1"), "full", 1, []),
+        (("attack", "--attacks", "label-only", "--set", "preset=quick"), "quick", 1, []),
+        (("attack", "--attacks", "label-only", "--preset", "quick", "--level", "full"), "full", 1, []),
+    ],
+)
+def test_evidence_is_what_is_named_else_the_presets_else_the_usual(made_box, capsys, line, level, seeds, compare):
+    found = answer(capsys, *line, *made_box, "--set", "epochs=0")["provenance"]["config"]["evaluation"]
+    assert (found["level"], found["seeds"], found["compare"]) == (level, seeds, compare)
+
+
+def test_a_presets_students_are_taught_by_its_recipe_unless_settings_are_named(made_box, capsys):
+    line = ("evaluate", *made_box, "--level", "none", "--preset", "paper-cifar100")
+    found = answer(capsys, *line, "--set", "lr=0.5")["provenance"]["config"]["evaluation"]
+    assert found["student"] == "sdb:shufflenetv2"
+    taught = found["student_settings"]
+    assert (taught["temperature"], taught["lr"], taught["optimiser"]) == (20.0, 0.5, "sgd")
+    named = answer(capsys, *line, "--student", "sdb:cnn")["provenance"]["config"]["evaluation"]
+    assert (named["student"], named["student_settings"]["optimiser"]) == ("sdb:cnn", "adam")
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,11 @@ def test_an_unknown_name_is_refused_with_a_near_one():
 def test_a_policy_that_does_not_exist_is_refused(policy):
     with pytest.raises(InvalidSettings, match="choose one of sdb-hardened"):
         WrapSettings.for_policy(policy)
+
+
+def test_evidence_of_a_preset_stands_under_what_is_named():
+    found = EvaluationSettings.asked({"preset": "paper-cifar100", "seeds": 2, "student_settings": {"lr": 0.5}})
+    assert (found.student, found.seeds, found.level) == ("sdb:shufflenetv2", 2, "standard")
+    assert (found.student_settings.lr, found.student_settings.temperature) == (0.5, 20.0)
+    assert EvaluationSettings.asked({"preset": "quick", "compare": ["ke"]}).compare == ("ke",)
+    assert EvaluationSettings.asked({}) == EvaluationSettings()
