@@ -65,8 +65,8 @@ class Case:
             images = LabelledImages(moved, images.labels, images.class_names)
         return logits_of(self.original, images, normalisation=self.normalisation)
 
-    def averaged(self, copies: int) -> Tensor:
-        """T's answers softened at T_dis, each image's mean over so many moved copies: [N, K].
+    def averaged(self, copies: int, *, temperature: float) -> Tensor:
+        """T's answers softened at `temperature`, each image's mean over so many moved copies: [N, K].
 
         A model is surer of the very images it was trained on than of their copies, and says less about them.
         Raises InvalidSettings where the table would be too large.
@@ -83,7 +83,7 @@ class Case:
             moved = augmented(images.images, kind=settings.augment, generator=draws)
             copied = LabelledImages(moved, images.labels, images.class_names)
             logits = logits_of(self.original, copied, normalisation=self.normalisation)
-            total = total + F.softmax(logits / settings.temperature, dim=1)
+            total = total + F.softmax(logits / temperature, dim=1)
         return total / copies
 
     def proxies(self, x: Tensor) -> Tensor:

@@ -23,8 +23,9 @@ def objective(case: Case) -> Objective:
     """
     settings, known = case.settings, case.known()
     decoys = choose_decoys(confusions(case.logits()), settings.decoy)
+    heat, open_heat = settings.temperature, settings.open_temperature or settings.temperature
     copied = settings.open_copies > 0 and settings.augment != "none"
-    averaged = case.averaged(settings.open_copies) if copied else None
+    averaged = case.averaged(settings.open_copies, temperature=open_heat) if copied else None
     steepness = doubt_steepness(case.seen_logits(), share=settings.caution)
 
     def values(batch: Batch) -> dict[str, Tensor]:
@@ -32,9 +33,8 @@ def objective(case: Case) -> Objective:
         x, told = _closed_inputs(batch, answers, case.original, key=case.key, settings=settings)
         closed, opened = closed_and_open(case.net, x, case.proxies(batch.x))
         closed_target = _closed_target(told, decoys, steepness=steepness, settings=settings)
-        soft = F.softmax(answers / settings.temperature, dim=1) if averaged is None else averaged[batch.index]
+        soft = F.softmax(answers / open_heat, dim=1) if averaged is None else averaged[batch.index]
         open_target = _with_labels(soft, batch.labels, share=settings.open_label_share)
-        heat = settings.temperature
         return summed(
             {
                 "closed_target": settings.closed_weight * losses.targeted_loss(closed_target, closed, temperature=heat),

@@ -25,7 +25,8 @@ class WrapSettings(TrainingSettings):
     how many there are of either, as a share of the batch.
     `closed_weight`/`open_weight` weigh the two targets, `closed_ce`/`open_ce` the cross entropies. `open_copies`
     averages the open target over so many augmented copies of an image (0, or without `augment`: the answer on the
-    input as it comes), `open_label_share` mixes the label into it.
+    input as it comes), `open_temperature` softens it (0 stands for `temperature`, at which it is met all the same),
+    `open_label_share` mixes the label into it.
     `sdb`: `omega`, `eta`, `aug_temperature` (0 stands for infinity, Eq. 11) of Eqs. 7-11; `main_weight` weighs L_main,
     `closed_ce`/`open_ce` the two terms of Eq. 6. The paper's ablations: `key_embedding` (off: x~ is x), `disturbance`
     (L_dis), `preservation` (L_kp), `augmentation` (L_aug within it). As in the authors' code: `rectify` (L_aug sees
@@ -49,6 +50,7 @@ class WrapSettings(TrainingSettings):
     closed_ce: float = 1.0
     open_ce: float = 1.0
     open_copies: int = 0
+    open_temperature: float = 0.0
     open_label_share: float = 0.0
     omega: float = 0.1
     eta: float = 0.001
@@ -69,6 +71,7 @@ class WrapSettings(TrainingSettings):
         number(self, "top_share", low=0.0, high=1.0, open_low=True, open_high=True)
         number(self, "decoy_share", low=0.0, high=1.0)
         whole(self, "open_copies", low=0)
+        number(self, "open_temperature", low=0.0)
         number(self, "open_label_share", low=0.0, high=1.0)
         number(self, "caution", low=0.0, high=1.0, open_high=True)
         number(self, "mixup", low=0.0, high=0.5)

@@ -72,11 +72,11 @@ def test_an_original_without_any_doubt_is_taken_at_its_word():
 
 
 def test_the_open_target_is_the_mean_over_an_images_copies(case_of, batch):
-    case = case_of(open_copies=3, augment="shift", open_ce=0.0, temperature=2.0, **PLAIN)
-    found = case.averaged(3)  # [N, K]
-    assert torch.equal(found, case.averaged(3))
+    case = case_of(open_copies=3, open_temperature=5.0, augment="shift", open_ce=0.0, temperature=2.0, **PLAIN)
+    found = case.averaged(3, temperature=5.0)  # [N, K]
+    assert torch.equal(found, case.averaged(3, temperature=5.0))
     assert found.sum(dim=1).allclose(torch.ones(len(found)))
-    one, two, three = (case.averaged(copies) for copies in (1, 2, 3))
+    one, two, three = (case.averaged(copies, temperature=5.0) for copies in (1, 2, 3))
     third = 3 * three - 2 * two  # what the third copy added
     assert (third - one).abs().max() > 1e-4
     opened = F.log_softmax(case.net(case.key.embed(batch.x)) / 2.0, dim=1)
@@ -87,6 +87,17 @@ def test_the_open_target_is_the_mean_over_an_images_copies(case_of, batch):
     assert values["open_target"].item() == pytest.approx(wanted / len(batch.x), rel=1e-4)
 
 
+def test_the_open_target_may_be_softer_than_the_temperature_at_which_it_is_met(case_of, batch):
+    cases = [case_of(open_temperature=heat, open_ce=0.0, temperature=2.0, **PLAIN) for heat in (0.0, 2.0, 5.0)]
+    unset, same, softer = (OBJECTIVES["sdb-hardened"](case)(batch)["open_target"].item() for case in cases)
+    assert unset == same
+    answers = cases[2].original(batch.x)
+    opened = F.log_softmax(cases[2].net(cases[2].key.embed(batch.x)) / 2.0, dim=1)
+    wanted = 4.0 * F.kl_div(opened, F.softmax(answers / 5.0, dim=1), reduction="batchmean").item()
+    assert softer == pytest.approx(wanted, rel=1e-4)
+    assert softer != pytest.approx(same, rel=1e-2)
+
+
 def test_without_augmentation_copies_are_the_image_itself(case_of, batch):
     plain, copied = (OBJECTIVES["sdb-hardened"](case_of(open_copies=count, **PLAIN))(batch) for count in (0, 3))
     assert torch.equal(plain["loss"], copied["loss"])
@@ -95,7 +106,7 @@ def test_without_augmentation_copies_are_the_image_itself(case_of, batch):
 def test_a_table_of_copies_that_is_too_large_is_refused(case_of, monkeypatch):
     monkeypatch.setattr("sdb_core.policies.case._MOST_AVERAGED", 10)
     with pytest.raises(InvalidSettings, match="open_copies keeps an answer for each image"):
-        case_of(open_copies=3, augment="shift").averaged(3)
+        case_of(open_copies=3, augment="shift").averaged(3, temperature=4.0)
 
 
 def test_mixtures_are_held_to_what_the_original_answers_on_them(case_of, batch):
