@@ -61,7 +61,9 @@ class Evaluation(Body):
     compare: list[Policy] | None = Field(
         None,
         max_length=_MOST_COMPARED,
-        description="Policies wrapped beside this one for the same table; else the paper's, `sdb`.",
+        description="Policies, any of them, that wrap the same model for the same table, each under a key of its own: "
+        "by its part of the preset or its defaults, with lambda and the training settings that `config` names. Else "
+        "`sdb`, the paper's; at level none nothing is compared.",
     )
     student_settings: SmallValues = Field(
         default_factory=dict,

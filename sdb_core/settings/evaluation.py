@@ -38,7 +38,7 @@ class EvaluationSettings(Settings):
     `level` (LEVELS): "none" (accuracies alone), "quick" (few attacks), "standard" (all that are not very costly) or
     "full" (all; five seeds where none are named). `attacks`: these by name, instead of the level's. `seeds` students of
     each kind, of architecture `student`, taught by `student_settings`. `compare`: policies that wrap the same model
-    beside.
+    beside, each by its own part of the preset and trained as the box was (`sdb_core.report.rival_settings`).
     """
 
     level: str = "standard"
