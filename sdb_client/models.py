@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sdb_client.errors import Rejected
+from sdb_client.errors import Rejected, SDBError
 from sdb_client.http import Wire, path
 from sdb_client.shapes import from_json
 from sdb_client.waiting import wait_until
@@ -20,6 +20,27 @@ class InputSpec:
     width: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @staticmethod
+    def of_data(name: str) -> "InputSpec":
+        """What a network takes that was trained as the presets of these data have it: `cifar10`, `cifar100`,
+        `tiny-imagenet` or `digits`. A network that was trained under another mean and std needs these instead.
+
+        Raises:
+            SDBError: there is no preset of that name.
+        """
+        if name not in _INPUTS:
+            raise SDBError("input_unknown", f"There is no input {name!r}; known are {', '.join(sorted(_INPUTS))}.")
+        return _INPUTS[name]
+
+
+_CIFAR = InputSpec(3, 32, 32, mean=(0.4914, 0.4822, 0.4465), std=(0.247, 0.243, 0.261))
+_INPUTS = {
+    "cifar10": _CIFAR,
+    "cifar100": _CIFAR,
+    "tiny-imagenet": InputSpec(3, 64, 64, mean=(0.4802, 0.4481, 0.3975), std=(0.2302, 0.2265, 0.2262)),
+    "digits": InputSpec(1, 8, 8, mean=(0.305,), std=(0.3757,)),
+}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sdb_client.cli.output import say, show_one
 from sdb_client.cli.progress import watching
 
 _QUIET = "none"
+_TAKES = "3x32x32 (channels, height, width) with --mean and --std; or cifar10, cifar100, tiny-imagenet, digits."
 _Level = Annotated[
     Literal["none", "quick", "standard", "full"] | None,
     typer.Option("--evaluate", help="How much evidence; default: the preset's, else standard.", show_default=False),
@@ -24,9 +25,9 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     dataset: Annotated[str, typer.Option("--dataset", help="A file, or builtin:digits.")],
     architecture: Annotated[str, typer.Option("--architecture", help="sdb:, torchvision: or timm:NAME, or program.")],
     num_classes: Annotated[int, typer.Option("--classes", min=2, help="How many classes it names.")],
-    size: Annotated[str, typer.Option("--input", help="What it takes: CHANNELSxHEIGHTxWIDTH, such as 3x32x32.")],
-    mean: Annotated[str, typer.Option("--mean", help="Per channel, for pixels in 0..1, separated by commas.")],
-    std: Annotated[str, typer.Option("--std", help="Per channel, separated by commas.")],
+    size: Annotated[str, typer.Option("--input", help=_TAKES)],
+    mean: Annotated[str, typer.Option("--mean", help="Per channel, for pixels in 0..1, separated by commas.")] = "",
+    std: Annotated[str, typer.Option("--std", help="Per channel, separated by commas.")] = "",
     policy: _Policy = "sdb-hardened",
     name: Annotated[str | None, typer.Option("--name", help="Name of model and box.", show_default=False)] = None,
     class_names: Annotated[str | None, typer.Option("--class-names", help="Separated by commas.")] = None,
@@ -61,7 +62,9 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
 
 
 def input_spec(size: str, mean: str, std: str) -> "sdb_client.InputSpec":
-    """The network's input from three options. Raises BadParameter."""
+    """The network's input: that of a data set by name, or from three options. Raises BadParameter."""
+    if size[:1].isalpha() and not (mean or std):
+        return _input_of(size)
     try:
         channels, height, width = (int(part) for part in size.lower().split("x"))
         means, stds = (tuple(float(part) for part in text.split(",")) for text in (mean, std))
@@ -70,6 +73,13 @@ def input_spec(size: str, mean: str, std: str) -> "sdb_client.InputSpec":
     if not len(means) == len(stds) == channels:
         raise typer.BadParameter(f"--mean and --std need {channels} numbers, one for each channel")
     return sdb_client.InputSpec(channels=channels, height=height, width=width, mean=means, std=stds)
+
+
+def _input_of(data: str) -> "sdb_client.InputSpec":
+    try:
+        return sdb_client.InputSpec.of_data(data)
+    except sdb_client.SDBError as error:
+        raise typer.BadParameter(error.detail, param_hint="--input") from error
 
 
 def _named(**evidence: Any) -> dict[str, Any]:

@@ -4,12 +4,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sdb_client import Box, Client
+from sdb_client import Box, Client, InputSpec
 from sdb_client.cli import app
 from sdb_client.jobs import Job
 
@@ -88,6 +89,9 @@ def test_a_service_that_is_not_there_is_one_sentence_too(sdb: Sdb) -> None:
         ["licenses", "grant", "box_1", "acc_1", "--mode", "lent"],
         ["wrap", "no-such-file"],
         ["wrap", __file__, "--dataset", "no-such.zip", *NET, "--evaluate", "some"],
+        ["wrap", __file__, "--dataset", "no-such.zip", *NET[:4], "--input", "cifar"],
+        ["wrap", __file__, "--dataset", "no-such.zip", *NET[:4], "--input", "cifar10", "--mean", "0,0,0"],
+        ["wrap", __file__, "--dataset", "no-such.zip", *NET[:4], "--input", "3x32x32"],
     ],
 )
 def test_a_command_written_wrongly_exits_with_2(sdb: Sdb, arguments: list[str]) -> None:
@@ -123,6 +127,19 @@ def test_wrap_prints_the_box_and_keeps_progress_off_stdout(
     assert {name: value for name, value in job.evaluate.items() if value} == {"seeds": 2}
     assert "Sending the model ..." in told.stderr
     assert f"sdb report {made['job_id']}" in told.stderr
+
+
+def test_wrap_takes_the_input_of_a_data_set_by_its_name(
+    sdb: Sdb, provider: Client, service: Service, checkpoint: Path
+) -> None:
+    running = threading.Thread(target=_work_once, args=(provider, service))
+    running.start()
+
+    told = sdb("wrap", checkpoint, "--dataset", "builtin:digits", *NET[:4], "--input", "digits", "--json")
+
+    running.join()
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["input"] == asdict(InputSpec.of_data("digits")) | {"mean": [0.305], "std": [0.3757]}
 
 
 def test_a_customer_fetches_a_key_blends_it_in_and_asks_the_box(

@@ -21,6 +21,7 @@ from sdb_client import (
 )
 from sdb_client.accounts import Accounts, Tokens
 from sdb_client.models import Datasets
+from sdb_core.settings.data_presets import DATA_PRESETS
 
 from .running import Service
 from .weather import MakeLine, wire
@@ -183,6 +184,21 @@ def test_secrets_are_not_in_any_repr(admin: Client) -> None:
     assert fresh.token not in repr(fresh)
     assert link.url not in repr(link)
     assert "sdb_" not in repr(admin)
+
+
+@pytest.mark.parametrize("name", sorted(DATA_PRESETS))
+def test_the_input_of_a_data_set_is_scaled_as_its_preset_has_it(name: str) -> None:
+    found = sdb_client.InputSpec.of_data(name)
+    assert (found.mean, found.std) == (DATA_PRESETS[name].mean, DATA_PRESETS[name].std)
+    assert found.channels == len(found.mean)
+    sides = {"tiny-imagenet": 64, "digits": 8}
+    assert found.height == found.width == sides.get(name, 32)
+
+
+def test_an_input_of_no_data_set_is_refused_with_those_that_are() -> None:
+    with pytest.raises(SDBError, match="known are cifar10, cifar100, digits, tiny-imagenet") as refused:
+        sdb_client.InputSpec.of_data("cifar")
+    assert refused.value.code == "input_unknown"
 
 
 def test_every_public_name_can_be_imported() -> None:
