@@ -75,7 +75,8 @@ _ADAM = {"epochs": 100, "optimiser": "adam", "lr": 1e-3, "weight_decay": 0.0, "s
 _HARDENED = {
     **{**_SGD, "epochs": 60, "lr": 0.06, "warmup": 0.1, "clip": 5.0},
     **{"decoy": "apart", "top_share": 0.68, "decoy_share": 0.29, "caution": 0.35, "closed_ce": 2.0},
-    **{"mixup": 0.0, "beside": 0.25, "lam": 0.9, "open_ce": 0.0, "open_copies": 8, "open_weight": 3.0},
+    **{"mixup": 0.0, "beside": 0.25, "lam": 0.9, "open_ce": 0.0, "open_copies": 8, "open_temperature": 8.0},
+    "open_weight": 4.0,
 }
 _FEW = {"epochs": 5, "min_steps": 300}
 
