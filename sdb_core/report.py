@@ -19,7 +19,7 @@ from sdb_core.errors import BoxCollapsed, TrainingDiverged
 from sdb_core.evaluation import accuracy, agreement
 from sdb_core.keys import Key
 from sdb_core.settings import EvaluationSettings, TrainingSettings, WrapSettings, over_preset
-from sdb_core.students import ROWS, Classroom, report_kinds, stream_kinds
+from sdb_core.students import ROWS, Classroom, check_student, report_kinds, stream_kinds
 from sdb_core.subject import Subject, code_version, weights_digest
 from sdb_core.teaching import Scores, seed_for, teach_all
 from sdb_core.training import Run
@@ -49,9 +49,9 @@ def make_report(
     What could not be measured stands under "not_measured", with the reason: attacks that a level leaves out
     (`attacks.measuring.chosen`), policies beside whose box collapsed, and either where a student's training diverged.
     The report holds nothing of the key from which it could be computed.
-    Raises what `training.train` raises, for a student of the report's rows that diverges too (ROWS); and
-    DatasetUnreadable for an attack named in `settings` that cannot run here.
+    Raises what `check_student` and `chosen` raise, and what `training.train` raises: of students, for those of ROWS.
     """
+    check_student(settings, subject.architecture)
     started = time.monotonic()
     measured, kept = _accuracies(subject), _agreement(subject)
     report: dict[str, Any] = {"schema": "sdb-report/1", "policy": subject.policy, "accuracy": measured}

@@ -14,12 +14,15 @@ from sdb_core import __version__
 from sdb_core.answers import Answers, teacher_answers
 from sdb_core.datasets.images import LabelledImages
 from sdb_core.distillation import label_objective, named_label_objective, new_student, soft_objective
+from sdb_core.errors import ArchitectureRefused, ArchitectureUnavailable, UnknownArchitecture
 from sdb_core.keys import Key
+from sdb_core.nets import Architecture
+from sdb_core.nets.trial import check_answers
 from sdb_core.queries import IMAGE_SETS, without_labels
 from sdb_core.settings import EvaluationSettings, StudentSettings
 from sdb_core.subject import Subject, code_version, weights_digest
 from sdb_core.teaching import Kind, Lesson, Scores, seed_for, teach_all
-from sdb_core.training import Objective, Run
+from sdb_core.training import CPU, Objective, Run
 
 ROWS = ("scratch", "label_smoothing", "from_original", "closed", "open", "original_labels")
 _Maker = Callable[[nn.Module], Objective]
@@ -32,6 +35,22 @@ class Group:
     student: str
     images: str = "train"
     truth: bool = True
+
+
+def check_student(settings: EvaluationSettings, architecture: Architecture) -> None:
+    """Build the student once for the inputs of a model of this `architecture`, before anything is trained.
+
+    Nothing at level "none", which teaches none. Raises UnknownArchitecture, ArchitectureRefused or
+    ArchitectureUnavailable.
+    """
+    if settings.level == "none":
+        return
+    student = architecture.named(settings.student)
+    try:
+        net = new_student(student, seed=0, device=CPU)
+        check_answers(net, student.name, num_classes=student.num_classes, shape=student.shape)
+    except (UnknownArchitecture, ArchitectureRefused, ArchitectureUnavailable) as error:
+        raise type(error)(f"The evaluation needs another student. {error.message}") from error
 
 
 class Classroom:
@@ -170,6 +189,7 @@ __all__ = [
     "Group",
     "Kind",
     "Scores",
+    "check_student",
     "floor_kinds",
     "report_kinds",
     "stream_kinds",

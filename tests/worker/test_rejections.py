@@ -126,3 +126,12 @@ def test_training_that_diverges_fails_the_job_and_publishes_nothing(workshop: Wo
     job = workshop.finished_job(model, dataset, config=config)
     assert (job["state"], reason_of(job)) == ("failed", "training_diverged")
     assert workshop.get("/v1/boxes")["data"] == []
+
+
+def test_a_student_that_cannot_read_the_images_fails_the_job_before_it_is_wrapped(workshop: Workshop) -> None:
+    model = workshop.checked_model(as_safetensors(weights(classes=2)), num_classes=2)
+    dataset = workshop.checked_dataset(image_folder(), "good.zip")
+    job = workshop.finished_job(model, dataset, evaluate={"level": "quick", "student": "torchvision:vit_b_16"})
+    assert (job["state"], reason_of(job)) == ("failed", "architecture_refused")
+    assert "another student" in job["reason"]["detail"]
+    assert job["progress"] == {}

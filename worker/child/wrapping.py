@@ -21,6 +21,7 @@ from sdb_core.observer import Observer
 from sdb_core.report import make_report
 from sdb_core.report_page import report_page
 from sdb_core.settings import EvaluationSettings, WrapSettings, over_preset
+from sdb_core.students import check_student
 from sdb_core.subject import Subject
 from sdb_core.training import History, Run
 from sdb_core.wrapping import wrap
@@ -40,6 +41,7 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
     settings = WrapSettings.for_policy(spec["policy"], _named(spec))
     evaluation = evaluation_settings(spec)
     architecture = architecture_of(spec, inputs)
+    check_student(evaluation, architecture)
     splits = open_images(spec["dataset"], inputs)
     splits.check_fits(architecture)
     original = open_model(spec["model"], inputs, architecture)

@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from sdb_core import losses
+from sdb_core import report as reporting
 from sdb_core.attacks import PANEL, Scene, measure, named
 from sdb_core.attacks.measuring import chosen
 from sdb_core.attacks.second_peak import without_second
 from sdb_core.datasets import LabelledImages, Splits
 from sdb_core.distillation import new_student
-from sdb_core.errors import InvalidSettings
+from sdb_core.errors import ArchitectureRefused, InvalidSettings, UnknownArchitecture
 from sdb_core.nets import Architecture
+from sdb_core.report import make_report
 from sdb_core.settings import EvaluationSettings, WrapSettings
-from sdb_core.students import Classroom
+from sdb_core.students import Classroom, check_student
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
 from tests.core.attacks.conftest import RUN, SETTINGS
@@ -73,3 +75,29 @@ def test_a_program_for_a_student_is_spared_what_reads_layers_and_refused_by_name
     attack = named(["skeptical"])[0]
     with pytest.raises(InvalidSettings, match="a program shows none"):
         attack.prepare(Scene(room, attack)).new(0)
+
+
+WRONG_STUDENTS = {
+    "sdb:cmn": (UnknownArchitecture, "sdb:cnn"),
+    "torchvision:vit_b_16": (ArchitectureRefused, "reads 3 channels"),
+    "program": (ArchitectureRefused, "choose a named network"),
+}
+
+
+@pytest.mark.parametrize("student", WRONG_STUDENTS)
+def test_a_student_that_cannot_be_taught_is_refused_before_anything_is_trained(subject, monkeypatch, student):
+    error, cure = WRONG_STUDENTS[student]
+    for trained in ("wrap", "teach_all"):
+        monkeypatch.setattr(reporting, trained, None)
+    settings = dataclasses.replace(SETTINGS, student=student, compare=("sdb",))
+    with pytest.raises(error, match=rf"needs another student\..*{cure}"):
+        make_report(subject, settings=settings, run=RUN)
+    check_student(dataclasses.replace(settings, level="none"), subject.architecture)
+
+
+@pytest.mark.parametrize("student", ["sdb:cnn", "program"])
+def test_a_student_that_can_is_let_through_and_no_random_number_is_drawn(tmp_path, student):
+    program = Architecture("program", 3, 1, 8, 8, source=opened(exported(used(Tiny())), tmp_path))
+    before = torch.get_rng_state()
+    check_student(dataclasses.replace(SETTINGS, student=student), program)
+    assert torch.equal(torch.get_rng_state(), before)
