@@ -81,6 +81,7 @@ def one_seed(task: Task, given: argparse.Namespace, seed: int) -> dict[str, Any]
     row["accuracy"] = {name: value["mean"] for name, value in report["accuracy"].items()}
     row["students"] = {name: value["mean"] for name, value in report["students"].items()}
     row["attacks"] = {attack["name"]: _attack(attack) for attack in report["attacks"]}
+    row["not_measured"] = report["not_measured"]
     row["verdicts"] = {name: verdict["pass"] for name, verdict in report["verdicts"].items()}
     row["sdb"] = _paper(task, original, splits, seed=seed, settings=settings)
     return row | {"code_version": code_version(__version__), "seconds": round(time.monotonic() - started, 1)}
@@ -95,7 +96,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     found["lost"] = _spread([row["accuracy"]["original"] - row["accuracy"]["closed"] for row in rows])
     found["hidden"] = _spread([row["students"]["scratch"] - row["students"]["closed"] for row in rows])
     found["taught"] = _spread([row["students"]["open"] - row["students"]["from_original"] for row in rows])
-    found["attacks"] = {name: _over(name, [row["attacks"] for row in rows]) for name in rows[0]["attacks"]}
+    names = dict.fromkeys(name for row in rows for name in row["attacks"])
+    found["attacks"] = {name: _over([row["attacks"][name] for row in rows if name in row["attacks"]]) for name in names}
     plain = {name: attack for name, attack in found["attacks"].items() if attack["holds"] == "nothing"}
     found["over_the_bar"] = {name: attack["over"] for name, attack in plain.items() if attack["over"]["mean"] > BAR}
     sound = [row["sdb"] for row in rows if "collapsed" not in row["sdb"]]
@@ -127,13 +129,14 @@ def _paper(
     return row | {f"student {attack['name']}": attack["accuracy"]["mean"] for attack in rows}
 
 
-def _over(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    first = rows[0][name]
+def _over(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One attack over the seeds in which it could be measured."""
     return {
-        "holds": first["holds"],
-        "accuracy": _spread([row[name]["accuracy"] for row in rows]),
-        "floor": _spread([row[name]["floor"] for row in rows]),
-        "over": _spread([row[name]["accuracy"] - row[name]["floor"] for row in rows]),
+        "holds": rows[0]["holds"],
+        "seeds": len(rows),
+        "accuracy": _spread([row["accuracy"] for row in rows]),
+        "floor": _spread([row["floor"] for row in rows]),
+        "over": _spread([row["accuracy"] - row["floor"] for row in rows]),
     }
 
 

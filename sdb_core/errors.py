@@ -160,7 +160,7 @@ class TrainingDiverged(CoreError):
 
 
 class BoxCollapsed(CoreError):
-    """The box lost its accuracy: its disturbance diverged."""
+    """The box lost its accuracy on x, or under the key: the disturbance diverged, or the wrap was too short."""
 
     code = "box_collapsed"
 
