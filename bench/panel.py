@@ -54,7 +54,9 @@ def main() -> None:
     given = parser.parse_args()
     task, out = TASKS[given.task], given.out or Path(f"bench/results/panel_{given.task}.json")
     task = dataclasses.replace(task, hardened={**task.hardened, **dict(map(_setting, given.set))})
-    facts = described(task) | {"level": given.level, "students": given.students, "fold": given.fold}
+    facts = described(task)
+    facts |= {"student_settings": facts["students"], "students": given.students}
+    facts |= {"level": given.level, "fold": given.fold}
     rows = _finished(out, facts)
     missing = [seed for seed in given.seeds if seed not in {row["seed"] for row in rows}]
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
