@@ -63,7 +63,10 @@ def make_report(
         report |= _evidence(
             subject, settings, measured=measured, run=run, config=config or {}, state_folder=state_folder
         )
-    report["verdicts"] = {"fidelity": verdicts.fidelity(measured, agreement=kept), **report["verdicts"]}
+    report["verdicts"] = {
+        "fidelity": verdicts.fidelity(measured, agreement=kept, policy=subject.policy),
+        **report["verdicts"],
+    }
     if subject.tracing:
         report["tracing"] = tracing.measured(subject)
     report["soft_labels"] = _soft_labels(subject)

@@ -15,6 +15,11 @@ SMALLEST_GAIN = 1.0
 _MOST_SHORT = 1.0
 _WRONG_KEY = re.compile(r"random-key-\d+|(zero|mean|white)-key")
 USEFUL_SHARE = 0.5
+_LOSES_LESS = {
+    "sdb-hardened": " More epochs, a higher top_share or more caution lose less; photographs want the preset "
+    "photographs.",
+    "sdb": " A lower omega loses less, and hides less; the policy sdb-hardened is made to lose nothing.",
+}
 
 
 def summary_of(scores: list[float]) -> Value:
@@ -52,8 +57,10 @@ def paired_error(agreement: Mapping[str, Any]) -> float:
     return round(100.0 * math.sqrt(max(0.0, one + other - (one - other) ** 2 / images)) / images, 3)
 
 
-def fidelity(accuracy: dict[str, Value], *, agreement: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Does the box predict as well as the original?
+def fidelity(
+    accuracy: dict[str, Value], *, agreement: Mapping[str, Any] | None = None, policy: str = ""
+) -> dict[str, Any]:
+    """Does the box predict as well as the original? Where not, and the `policy` is named, what loses less.
 
     `agreement`: of how many test `images` the original and the box name the `same_class` [percent], and how many
     (`only_original_right`, `only_box_right`) one of them alone names rightly.
@@ -63,6 +70,8 @@ def fidelity(accuracy: dict[str, Value], *, agreement: Mapping[str, Any] | None 
         f"The box is right on {accuracy['closed']['mean']:.1f}% of the test images, the original on "
         f"{accuracy['original']['mean']:.1f}%: {_points(lost)} lost, at most {FIDELITY_LIMIT:g} allowed."
     )
+    if lost > FIDELITY_LIMIT:
+        why += _LOSES_LESS.get(policy, "")
     if agreement is None:
         return _verdict(lost <= FIDELITY_LIMIT, value=lost, limit=FIDELITY_LIMIT, why=why)
     error = paired_error(agreement)

@@ -73,6 +73,16 @@ def test_fidelity_pairs_the_images_that_one_net_alone_names_rightly():
     assert "both name the same class on 94.5%" in found["why"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "closed", "cure"),
+    [("sdb-hardened", 95, "preset photographs"), ("sdb", 95, "lower omega"), ("sdb-hardened", 97, ""), ("ke", 95, "")],
+)
+def test_a_box_that_lost_too_much_says_what_loses_less(policy, closed, cure):
+    why = verdicts.fidelity({"original": value(97), "closed": value(closed)}, policy=policy)["why"]
+    assert cure in why
+    assert why.endswith("allowed.") is (cure == "")
+
+
 def test_a_report_with_all_of_this_is_of_the_published_form():
     report = full_report()
     report["students"]["open"] = verdicts.summary_of([97.4, 97.6])
