@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from bench.tasks import TASKS, Task, described, fold, opened, original_of, wrapped
+from bench.tasks import TASKS, Task, described, fold, in_precision, opened, original_of, wrapped
 from sdb_core import __version__
 from sdb_core.attacks.measuring import measure
 from sdb_core.attacks.registry import named
@@ -50,10 +50,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, each in a process of its own")
     parser.add_argument("--fold", action="store_true", help="judge on further training images, not on the test")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of all trainings")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of our wrap")
     given = parser.parse_args()
     task, out = TASKS[given.task], given.out or Path(f"bench/results/panel_{given.task}.json")
     task = dataclasses.replace(task, hardened={**task.hardened, **dict(map(_setting, given.set))})
+    task = in_precision(task, given.precision) if given.precision else task
     facts = described(task)
     facts |= {"student_settings": facts["students"], "students": given.students}
     facts |= {"level": given.level, "fold": given.fold}

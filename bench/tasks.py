@@ -66,6 +66,16 @@ TASKS = {
 }
 
 
+def in_precision(task: Task, precision: str) -> Task:
+    """The task with every training in this precision; bfloat16 pays where the processor computes in it."""
+    return dataclasses.replace(
+        task,
+        original=dataclasses.replace(task.original, precision=precision),
+        students=dataclasses.replace(task.students, precision=precision),
+        wrap={**task.wrap, "precision": precision},
+    )
+
+
 def opened(task: Task, data: str | Path) -> Splits:
     """The task's images: from `builtin:digits`, or from a folder with the usual files (`open_dataset`)."""
     splits = open_dataset(data)

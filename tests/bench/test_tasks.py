@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bench.tasks import TASKS, fold, opened
+from bench.tasks import TASKS, fold, in_precision, opened
+from sdb_core.settings import WrapSettings
 
 
 @pytest.fixture
@@ -42,3 +43,11 @@ def test_a_fold_of_a_task_that_leaves_too_few_is_a_fifth_of_its_own(data, train,
     assert numbers(splits.train) | numbers(splits.test) == own
     assert not numbers(splits.train) & numbers(splits.test)
     assert len(splits.test) == len(own) // 5
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_precision_is_that_of_every_training(name):
+    task = in_precision(TASKS[name], "bfloat16")
+    assert task.original.precision == task.students.precision == "bfloat16"
+    for policy in ("sdb-hardened", "sdb"):
+        assert WrapSettings.for_policy(policy, task.wrap).precision == "bfloat16"
