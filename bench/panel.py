@@ -30,7 +30,7 @@ from sdb_core.attacks.registry import named
 from sdb_core.datasets import Splits
 from sdb_core.errors import BoxCollapsed
 from sdb_core.report import make_report
-from sdb_core.settings import EvaluationSettings
+from sdb_core.settings import EvaluationSettings, WrapSettings
 from sdb_core.subject import code_version
 from sdb_core.training import Run
 
@@ -59,6 +59,7 @@ def main() -> None:
     facts = described(task)
     facts |= {"student_settings": facts["students"], "students": given.students}
     facts |= {"level": given.level, "fold": given.fold}
+    facts["box"] = WrapSettings.for_policy("sdb-hardened", {**task.wrap, **task.hardened}).to_dict()
     rows = _finished(out, facts)
     missing = [seed for seed in given.seeds if seed not in {row["seed"] for row in rows}]
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
