@@ -54,8 +54,8 @@ def make_report(
     check_student(settings, subject.architecture)
     started = time.monotonic()
     measured, kept = _accuracies(subject), _agreement(subject)
-    report: dict[str, Any] = {"schema": "sdb-report/1", "policy": subject.policy, "accuracy": measured}
-    report["agreement"] = kept
+    report: dict[str, Any] = {"schema": "sdb-report/1", "policy": subject.policy}
+    report |= {"accuracy": measured, "agreement": kept}
     if settings.level == "none":
         report["schema"] = "sdb-accuracy/1"
         report["verdicts"] = {}
@@ -63,14 +63,11 @@ def make_report(
         report |= _evidence(
             subject, settings, measured=measured, run=run, config=config or {}, state_folder=state_folder
         )
-    report["verdicts"] = {
-        "fidelity": verdicts.fidelity(measured, agreement=kept, policy=subject.policy),
-        **report["verdicts"],
-    }
+    faithful = verdicts.fidelity(measured, agreement=kept, policy=subject.policy)
+    report["verdicts"] = {"fidelity": faithful, **report["verdicts"]}
     if subject.tracing:
         report["tracing"] = tracing.measured(subject)
-    report["soft_labels"] = _soft_labels(subject)
-    report["history"] = subject.history
+    report |= {"soft_labels": _soft_labels(subject), "history": subject.history}
     seconds = time.monotonic() - started + subject.wrap_seconds
     report["provenance"] = _provenance(subject, settings, run=run, seconds=seconds)
     return report
