@@ -74,7 +74,7 @@ _ADAM = {"epochs": 100, "optimiser": "adam", "lr": 1e-3, "weight_decay": 0.0, "s
 # Ours for `sdb-hardened` on photographs; never measured at the papers' size.
 _HARDENED = {
     **{**_SGD, "epochs": 60, "lr": 0.06, "warmup": 0.1, "clip": 5.0},
-    **{"decoy": "apart", "top_share": 0.66, "decoy_share": 0.31, "caution": 0.1, "closed_ce": 2.0},
+    **{"decoy": "apart", "top_share": 0.66, "decoy_share": 0.31, "caution": 0.05, "closed_ce": 2.0},
     **{"mixup": 0.0, "beside": 0.25, "lam": 0.9, "open_ce": 0.0, "open_copies": 8, "open_temperature": 8.0},
     "open_weight": 4.0,
 }
