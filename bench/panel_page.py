@@ -52,7 +52,8 @@ def main() -> None:
 def section(result: dict[str, Any]) -> str:
     """One task: how it was run, what the box kept, what students learned, what each attack reached."""
     task, rows = result["task"], result["per_seed"]
-    found, paper = summary(rows), summary(rows)["sdb"]
+    found = summary(rows)
+    paper = found["sdb"]
     boxes = [
         ("box, without the key", found["accuracy"]["closed"], paper.get("closed")),
         ("box, with the key", found["accuracy"]["open"], paper.get("open")),
