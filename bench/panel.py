@@ -5,9 +5,9 @@
     python -m bench.panel --fold --set top_share=0.8 decoy_share=0.17 --out FILE   (for choices: judged on a fold)
 
 Each seed has its own original, key, box and students. The paper's `sdb` wraps the same originals beside, with the same
-training, and faces the attacks that are named in BESIDE. All choices were made on folds of the training images
-(docs/method.md); the test split is looked at here alone. A seed whose row is in the output file with the same task is
-not run again, so an interrupted run goes on.
+training, and faces the attacks that are named in BESIDE; these runs come last. All choices were made on folds of the
+training images (docs/method.md); the test split is looked at here alone. What is in the output file with the same task
+is not run again, so an interrupted run goes on.
 """
 
 import argparse
@@ -16,12 +16,14 @@ import json
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from bench.tasks import TASKS, Task, described, fold, in_precision, opened, original_of, wrapped
 from sdb_core import __version__
@@ -34,6 +36,7 @@ from sdb_core.settings import EvaluationSettings, WrapSettings
 from sdb_core.subject import code_version
 from sdb_core.training import Run
 
+Part = Callable[[Task, argparse.Namespace, int], dict[str, Any]]
 BESIDE = ("temperature-1", "temperature-4", "label-only", "second-peak-dropped")
 BAR = 0.5
 
@@ -60,25 +63,35 @@ def main() -> None:
     facts |= {"student_settings": facts["students"], "students": given.students}
     facts |= {"level": given.level, "fold": given.fold}
     facts["box"] = WrapSettings.for_policy("sdb-hardened", {**task.wrap, **task.hardened}).to_dict()
-    rows = _finished(out, facts)
-    missing = [seed for seed in given.seeds if seed not in {row["seed"] for row in rows}]
+    rows = {int(row["seed"]): row for row in finished(out, facts)}
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(one_seed, task, given, seed) for seed in missing]):
-            rows = sorted([*rows, done.result()], key=lambda row: int(row["seed"]))
-            _write(out, facts, rows, threads=given.threads)
-            print(f"{len(rows)} seeds are done, the last in {done.result()['seconds']:.0f} s", flush=True)
-    print(json.dumps(summary(rows), indent=1))
+        for done in as_completed([pool.submit(part, task, given, seed) for part, seed in missing(rows, given.seeds)]):
+            row = done.result()
+            rows[row["seed"]] = rows.get(row["seed"], {}) | row
+            if _ours(rows):
+                _write(out, facts, _ours(rows), threads=given.threads)
+            print(f"seed {row['seed']}: {', '.join(row)}", flush=True)
+    print(json.dumps(summary(_ours(rows)), indent=1))
+
+
+def missing(rows: dict[int, dict[str, Any]], seeds: list[int]) -> list[tuple[Part, int]]:
+    """What is left to run: each seed's own box, then the paper's beside."""
+    ours: list[tuple[Part, int]] = [(one_seed, seed) for seed in seeds if seed not in rows]
+    return ours + [(paper_beside, seed) for seed in seeds if "sdb" not in rows.get(seed, {})]
+
+
+def finished(out: Path, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an earlier run into this file, or none if that run's task or box was another."""
+    if not out.is_file():
+        return []
+    kept = json.loads(out.read_text())
+    return list(kept["per_seed"]) if kept["task"] == json.loads(json.dumps(facts)) else []
 
 
 def one_seed(task: Task, given: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """Train an original, wrap it by both policies, and measure: percentages."""
+    """Train an original, wrap it by `sdb-hardened`, and measure: percentages."""
     started = time.monotonic()
-    torch.set_num_threads(given.threads)
-    splits = fold(task, given.data, seed=seed) if given.fold else opened(task, given.data)
-    original = original_of(task, splits, seed=seed)
-    settings = EvaluationSettings(
-        level=given.level, seeds=given.students, student=task.student, compare=(), student_settings=task.students
-    )
+    splits, original, settings = _prepared(task, given, seed)
     subject = wrapped(task, original, splits, seed=seed, values=task.hardened)
     report = make_report(subject, settings=settings, run=Run("evaluate", 100 + seed))
     row: dict[str, Any] = {"seed": seed, "dataset_sha256": splits.digest()}
@@ -88,8 +101,23 @@ def one_seed(task: Task, given: argparse.Namespace, seed: int) -> dict[str, Any]
     row["attacks"] = {attack["name"]: _attack(attack) for attack in report["attacks"]}
     row["not_measured"] = report["not_measured"]
     row["verdicts"] = {name: verdict["pass"] for name, verdict in report["verdicts"].items()}
-    row["sdb"] = _paper(task, original, splits, seed=seed, settings=settings)
     return row | {"code_version": code_version(__version__), "seconds": round(time.monotonic() - started, 1)}
+
+
+def paper_beside(task: Task, given: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """The paper's policy on the same seed's original: its numbers, or what the disturbance did to it."""
+    splits, original, settings = _prepared(task, given, seed)
+    try:
+        subject = wrapped(task, original, splits, seed=seed, policy="sdb")
+    except BoxCollapsed as error:
+        return {"seed": seed, "sdb": {"collapsed": error.message}}
+    report = make_report(
+        subject, settings=EvaluationSettings.from_dict(settings.to_dict() | {"level": "none"}), run=Run("evaluate", 0)
+    )
+    rows = measure(named(BESIDE), subject, settings=settings, run=Run("evaluate", 100 + seed))
+    row = {name: value["mean"] for name, value in report["accuracy"].items()}
+    row |= {f"student {attack['name']}": attack["accuracy"]["mean"] for attack in rows}
+    return {"seed": seed, "sdb": row}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -105,33 +133,27 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     found["attacks"] = {name: _over([row["attacks"][name] for row in rows if name in row["attacks"]]) for name in names}
     plain = {name: attack for name, attack in found["attacks"].items() if attack["holds"] == "nothing"}
     found["over_the_bar"] = {name: attack["over"] for name, attack in plain.items() if attack["over"]["mean"] > BAR}
-    sound = [row["sdb"] for row in rows if "collapsed" not in row["sdb"]]
-    found["sdb"] = {"collapsed": len(rows) - len(sound)}
+    beside = [row["sdb"] for row in rows if "sdb" in row]
+    sound = [row for row in beside if "collapsed" not in row]
+    found["sdb"] = {"seeds": len(beside), "collapsed": len(beside) - len(sound)}
     if sound:
         found["sdb"] |= {name: _spread([row[name] for row in sound]) for name in sound[0]}
     return found
+
+
+def _prepared(task: Task, given: argparse.Namespace, seed: int) -> tuple[Splits, nn.Module, EvaluationSettings]:
+    torch.set_num_threads(given.threads)
+    splits = fold(task, given.data, seed=seed) if given.fold else opened(task, given.data)
+    settings = EvaluationSettings(
+        level=given.level, seeds=given.students, student=task.student, compare=(), student_settings=task.students
+    )
+    return splits, original_of(task, splits, seed=seed), settings
 
 
 def _attack(attack: dict[str, Any]) -> dict[str, Any]:
     kept = ("interface", "truth", "holds", "student", "query_budget", "data_budget")
     row = {name: attack.get(name) for name in kept}
     return row | {"accuracy": attack["accuracy"]["mean"], "floor": attack["floor"]["mean"], "leak": attack["leak"]}
-
-
-def _paper(
-    task: Task, original: Any, splits: Splits, *, seed: int, settings: EvaluationSettings
-) -> dict[str, float | str]:
-    """The paper's policy on the same original: a flat row, or what the disturbance did to it."""
-    try:
-        subject = wrapped(task, original, splits, seed=seed, policy="sdb")
-    except BoxCollapsed as error:
-        return {"collapsed": error.message}
-    report = make_report(
-        subject, settings=EvaluationSettings.from_dict(settings.to_dict() | {"level": "none"}), run=Run("evaluate", 0)
-    )
-    rows = measure(named(BESIDE), subject, settings=settings, run=Run("evaluate", 100 + seed))
-    row = {name: value["mean"] for name, value in report["accuracy"].items() if name != "original"}
-    return row | {f"student {attack['name']}": attack["accuracy"]["mean"] for attack in rows}
 
 
 def _over(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -159,11 +181,9 @@ def _setting(pair: str) -> tuple[str, Any]:
         return name, value
 
 
-def _finished(out: Path, facts: dict[str, Any]) -> list[dict[str, Any]]:
-    if not out.is_file():
-        return []
-    kept = json.loads(out.read_text())
-    return list(kept["per_seed"]) if kept["task"] == json.loads(json.dumps(facts)) else []
+def _ours(rows: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows in the order of seeds, without those that have only the paper's policy yet."""
+    return [rows[seed] for seed in sorted(rows) if "accuracy" in rows[seed]]
 
 
 def _write(out: Path, facts: dict[str, Any], rows: list[dict[str, Any]], *, threads: int) -> None:

@@ -45,6 +45,12 @@ def test_the_page_has_means_errors_and_each_seed():
     assert "| `htc` | nothing | 50.0 ± 1.0 | 51.0 ± 0.0 | -1.00 ± 1.00 |" in page
 
 
+def test_the_papers_column_says_over_how_many_seeds_it_is():
+    unfinished = {name: value for name, value in ROWS[0].items() if name != "sdb"} | {"seed": 2}
+    assert "| | `sdb-hardened` | `sdb` (the paper) |" in section(_result(ROWS))
+    assert "| | `sdb-hardened` | `sdb` (the paper), 2 seeds |" in section(_result([*ROWS, unfinished]))
+
+
 def test_an_attack_that_a_seed_lacks_says_over_how_many_it_is():
     page = section(_result(ROWS))
     assert "| `scm` (in 1 of 2 seeds) | nothing | 52.0 ± 0.0 | 51.0 ± 0.0 | +1.00 ± 0.00 |" in page
