@@ -1,8 +1,8 @@
 """HTC, high-temperature composition (Jandial et al., ECCV 2022, arXiv 2210.11728).
 
 The idea of the paper: a nasty teacher's false peaks sink into the rest at a high temperature, where the relations
-between classes remain; composed with the labels they teach again. Its authors' repository holds no code; the
-temperature and the share here are ours.
+between classes remain; composed with the labels they teach again. The paper's formulas were not at
+hand, and its authors' repository (surgan12/NastyAttacks) holds no code; the temperature and the share here are ours.
 """
 
 import torch

@@ -1,8 +1,9 @@
 """SCM, a sequence of contrastive models (Jandial et al., ECCV 2022, arXiv 2210.11728).
 
 The idea of the paper: a net trained on the labels and away from a nasty teacher has other false peaks, one trained
-away from that again others; together they say what is true. Its authors' repository holds no code; the number of nets
-and the weight of the contrast here are ours.
+away from that again others; together they say what is true. The paper's formulas were not at hand, and its
+authors' repository (surgan12/NastyAttacks) holds no code; the number of nets and the weight of the contrast (that of
+Nasty Teacher on CIFAR-10) here are ours.
 """
 
 import torch.nn.functional as F

@@ -1,4 +1,9 @@
-"""Decoupled distillation (Zhao et al., CVPR 2022, arXiv 2203.08679): what is said of the wrong classes weighs more."""
+"""Decoupled distillation (Zhao et al., CVPR 2022, arXiv 2203.08679): what is said of the wrong classes weighs more.
+
+Loss and weights as in the authors' code (megvii-research/mdistiller, `DKD.py`: CE 1, alpha 1, beta 8 unless a pair of
+nets has its own). Theirs grows over the first 20 of 240 epochs; here it is whole from the first step, and the rate
+warms up. Usual distillation lies between the two attacks: there beta is the teacher's probability of being wrong.
+"""
 
 from collections.abc import Callable
 
@@ -10,7 +15,7 @@ from sdb_core.attacks.attack import Attack, Scene
 from sdb_core.teaching import Lesson
 from sdb_core.training import Batch, Objective
 
-ALPHA, BETA = 1.0, 8.0  # the paper's for CIFAR-100; its warm-up over epochs is left to the loop's own
+ALPHA, BETA = 1.0, 8.0
 
 
 def weighing(beta: float) -> Callable[[Scene], Lesson]:

@@ -1,4 +1,4 @@
-"""Keys that need no luck: black (x alone, dimmed), the mean image, white."""
+"""Keys that need no luck: nothing (x alone, dimmed), the mean image, white."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,8 @@
-"""Logit matching: the squared distance between centred logits (Ba & Caruana 2014, arXiv 1312.6184)."""
+"""Logit matching: the squared distance between logits (Ba & Caruana 2014, arXiv 1312.6184).
+
+Theirs is without labels. Here they have their usual share, 1 - alpha, and logits are centred over the classes, as a
+shift of all of them means nothing.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,7 +1,9 @@
 """Skeptical Students (Kundu et al., NeurIPS 2021): the teacher is heard by an early exit, not by the whole student.
 
-Loss as in the authors' code (ksouvik52/Skeptical2021, `train_kd_to_SD.py`) for one exit, halfway: the exit learns from
-teacher and labels (hybrid distillation), and from the last layer (self-distillation); the last layer from labels alone.
+Loss as in the authors' code (ksouvik52/Skeptical2021, `train_kd_to_SD.py`) for one exit: the exit learns from teacher
+and labels (hybrid distillation), and from the last layer (self-distillation); the last layer from labels alone. Theirs
+has three exits of convolutions with attention, built for each net, one of which is chosen to hear the teacher, after an
+optional delay; this one fits any net: halfway, of pooled maps, and heard from the first step.
 """
 
 import torch
