@@ -10,16 +10,18 @@ from torch import Tensor, nn
 
 from sdb_core.answers import Answers, logits_of, teacher_answers
 from sdb_core.datasets.images import LabelledImages
+from sdb_core.errors import InvalidSettings
 from sdb_core.keys import Key
 from sdb_core.normalise import Normalisation
 from sdb_core.queries import IMAGE_SETS
-from sdb_core.settings import StudentSettings
+from sdb_core.settings import LEVELS, StudentSettings
 from sdb_core.students import Classroom, Group
 from sdb_core.teaching import Lesson, quiet, seed_for
 from sdb_core.training import Objective, Run
 
 INTERFACES = ("labels", "topk", "probabilities", "logits", "weights")
 HOLDINGS = ("nothing", "part of the key", "weights")
+FLOORS = ("students", "box")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Attack:
     about each image as it is, too. `layers`: it reads its student's layers, which a program does not show. `level`:
     the least level of evidence that runs it.
     `floor` "students" or, for who ends with the box's own weights in hand, "box": what the box itself predicts.
+    Raises InvalidSettings for what is none of these.
     """
 
     name: str
@@ -51,6 +54,16 @@ class Attack:
     extra_queries: int = 0
     floor: str = "students"
 
+    def __post_init__(self) -> None:
+        chosen = (("interface", INTERFACES), ("holds", HOLDINGS), ("level", LEVELS), ("floor", FLOORS))
+        for name, known in (*chosen, ("images", tuple(IMAGE_SETS))):
+            if (value := getattr(self, name)) not in known:
+                raise self._wrong(f"has {name} {value!r}; choose one of {', '.join(known)}")
+        if (self.top > 0) != (self.interface == "topk"):
+            raise self._wrong("sets top to how many probabilities it sees if its interface is topk, and only then")
+        if (self.interface == "weights") != (self.holds == "weights"):
+            raise self._wrong("has the interface weights if it holds the weights, and only then")
+
     def group(self, room: Classroom) -> Group:
         """The students that this attacker's is compared with."""
         student = room.subject.architecture.name if self.large else room.home.student
@@ -67,6 +80,9 @@ class Attack:
         """What data the attacker has, in words."""
         words = IMAGE_SETS[self.images].words.format(count=len(room.images(self.group(room))))
         return f"{words}, {'with their labels' if self.truth else 'without labels'}"
+
+    def _wrong(self, what: str) -> InvalidSettings:
+        return InvalidSettings(f"The attack {self.name} {what}.")
 
 
 class Scene:

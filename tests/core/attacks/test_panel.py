@@ -11,7 +11,7 @@ import torch
 import sdb_core.attacks
 import sdb_core.students
 import sdb_core.subject
-from sdb_core.attacks import PANEL, Scene, measure, named, panel
+from sdb_core.attacks import PANEL, Attack, Scene, measure, named, panel
 from sdb_core.attacks.attack import HOLDINGS, INTERFACES
 from sdb_core.errors import InvalidSettings, TrainingStopped
 from sdb_core.observer import SilentObserver
@@ -54,8 +54,27 @@ def test_an_attack_declares_what_a_reader_needs(attack):
     assert attack.level in LEVELS
     assert attack.images in IMAGE_SETS
     assert attack.about.endswith(".")
-    assert (attack.top > 0) == (attack.interface == "topk")
-    assert (attack.interface == "weights") == (attack.holds == "weights")
+
+
+WRONG = {
+    "interface": ({"interface": "labelz"}, "choose one of labels, topk"),
+    "holds": ({"holds": "the key"}, "choose one of nothing, part of the key"),
+    "level": ({"level": "endless"}, "choose one of none, quick"),
+    "images": ({"images": "test"}, "choose one of train, half"),
+    "floor": ({"floor": "scratch"}, "choose one of students, box"),
+    "top without topk": ({"top": 3}, "if its interface is topk"),
+    "topk without top": ({"interface": "topk"}, "if its interface is topk"),
+    "weights shown and not held": ({"interface": "weights"}, "if it holds the weights"),
+    "weights held and not shown": ({"holds": "weights"}, "if it holds the weights"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_attack_that_declares_what_does_not_exist_is_refused_with_the_choices(wrong):
+    properties, cure = WRONG[wrong]
+    given = {"interface": "probabilities", "prepare": lambda scene: None} | properties
+    with pytest.raises(InvalidSettings, match=rf"The attack own .*{cure}"):
+        Attack("own", "An attack of one's own.", **given)
 
 
 @every_attack
