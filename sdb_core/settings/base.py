@@ -3,11 +3,17 @@
 import dataclasses
 import difflib
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from sdb_core.errors import InvalidSettings
+
+_MOST_WHOLE = 2**31 - 1
+_MOST_SHOWN = 60
+# What the papers call them, in small letters.
+_IN_PAPERS = {"lambda": "lam", "t": "temperature", "t_dis": "temperature", "t_aug": "aug_temperature"}
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,10 @@ class Settings:
 
 
 def near(name: object, known: Iterable[str]) -> str:
-    """The cure for a name that does not exist: the nearest one, or all that do."""
+    """The cure for a name that does not exist: the one of that name in the papers, the nearest one, or all that do."""
     names = sorted(known)
-    found = difflib.get_close_matches(str(name), names, n=1)
+    meant = [_IN_PAPERS.get(str(name).lower(), "")]
+    found = meant if meant[0] in names else difflib.get_close_matches(str(name), names, n=1)
     return f"did you mean {found[0]!r}?" if found else f"known are {', '.join(names)}."
 
 
@@ -48,10 +55,11 @@ def _plain(value: Any) -> Any:
 
 
 def whole(settings: Settings, name: str, *, low: int) -> None:
-    """Raise InvalidSettings unless the setting `name` is a whole number of at least `low`."""
+    """Raise InvalidSettings unless the setting `name` is a whole number of at least `low`, and of 31 bits."""
     value = getattr(settings, name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise InvalidSettings(f"{name} is {value!r}; give a whole number of at least {low}.")
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= _MOST_WHOLE:
+        most = f" and at most {_MOST_WHOLE:,}" if isinstance(value, int) and value > low else ""
+        raise InvalidSettings(f"{name} is {shown(value)}; give a whole number of at least {low}{most}.")
 
 
 def number(
@@ -65,15 +73,22 @@ def number(
 ) -> None:
     """Raise InvalidSettings unless the setting `name` is a finite number between the bounds (open: not the bound)."""
     value = getattr(settings, name)
-    sound = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+    sound = not isinstance(value, bool) and isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
     if not sound or value < low or value > high or (open_low and value == low) or (open_high and value == high):
         above = f"above {low:g}" if open_low else f"at least {low:g}"
         below = "" if high == math.inf else f" and {'below' if open_high else 'at most'} {high:g}"
-        raise InvalidSettings(f"{name} is {value!r}; give a number {above}{below}.")
+        raise InvalidSettings(f"{name} is {shown(value)}; give a number {above}{below}.")
 
 
 def one_of(settings: Settings, name: str, choices: tuple[object, ...]) -> None:
-    """Raise InvalidSettings unless the setting `name` is one of `choices`."""
+    """Raise InvalidSettings unless the setting `name` is one of `choices`; 1 is not True."""
     value = getattr(settings, name)
-    if value not in choices:
-        raise InvalidSettings(f"{name} is {value!r}; choose one of {', '.join(map(str, choices))}.")
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        names = (str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices)
+        raise InvalidSettings(f"{name} is {shown(value)}; choose one of {', '.join(names)}.")
+
+
+def shown(value: object) -> str:
+    """A value for an error's sentence, cut short where it is long."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

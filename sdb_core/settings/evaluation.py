@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sdb_core.errors import InvalidSettings
-from sdb_core.settings.base import Settings, number, one_of, whole
+from sdb_core.settings.base import Settings, number, one_of, shown, whole
 from sdb_core.settings.presets import over_preset
 from sdb_core.settings.training import TrainingSettings
 from sdb_core.settings.wrapping import check_policy
 
 LEVELS = ("none", "quick", "standard", "full")
 _FULL_SEEDS = 5
+_TAUGHT = 'student_settings is {}; give settings by their names, as {{"lr": 0.01}}.'
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class EvaluationSettings(Settings):
         whole(self, "seeds", low=1)
         if not isinstance(self.student, str):
             raise InvalidSettings("student must name an architecture, for example 'sdb:cnn'.")
+        if not all(isinstance(attack, str) for attack in self.attacks):
+            raise InvalidSettings(f"attacks is {shown(list(self.attacks))}; give their names.")
+        if not isinstance(self.student_settings, StudentSettings):
+            raise InvalidSettings(_TAUGHT.format(shown(self.student_settings)))
         for policy in self.compare:
             check_policy(policy)
 
@@ -67,8 +72,10 @@ class EvaluationSettings(Settings):
         """Build from a mapping; a `preset` among the values stands under them and under their `student_settings`."""
         preset = {name: value for name, value in values.items() if name == "preset"}
         given = over_preset(values, "evaluation")
-        taught = {**preset, **given.get("student_settings", {})}
-        students = over_preset(taught, "student", of=given.get("student", EvaluationSettings.student))
+        taught = given.get("student_settings", {})
+        if not isinstance(taught, Mapping):
+            raise InvalidSettings(_TAUGHT.format(shown(taught)))
+        students = over_preset({**preset, **taught}, "student", of=given.get("student", EvaluationSettings.student))
         return EvaluationSettings.from_dict({**given, "student_settings": students})
 
     @classmethod

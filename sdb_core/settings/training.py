@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdb_core.errors import InvalidSettings
-from sdb_core.settings.base import Settings, number, one_of, whole
+from sdb_core.settings.base import Settings, number, one_of, shown, whole
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class TrainingSettings(Settings):
 def _check_milestones(shares: object) -> None:
     if isinstance(shares, tuple) and all(map(_is_share, shares)) and list(shares) == sorted(set(shares)):
         return
-    raise InvalidSettings(f"milestones is {shares!r}; give rising shares of the run between 0 and 1, as [0.5, 0.75].")
+    raise InvalidSettings(
+        f"milestones is {shown(shares)}; give rising shares of the run between 0 and 1, as [0.5, 0.75]."
+    )
 
 
 def _is_share(value: object) -> bool:

@@ -12,8 +12,9 @@ from sdb_core.settings import POLICIES, StudentSettings, WrapSettings
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
 
-NOT_A_SHARE = (0, 0.0, 1, 1.0, -0.5, 1.5, math.nan, math.inf, "0.5", None, True)
-NOT_ABOVE_ZERO = (0, 0.0, -1, -4.0, math.nan, math.inf, -math.inf, "4", None, True)
+NO_FLOAT = 10**400  # JSON may carry it, and no float can hold it
+NOT_A_SHARE = (0, 0.0, 1, 1.0, -0.5, 1.5, math.nan, math.inf, "0.5", None, True, NO_FLOAT)
+NOT_ABOVE_ZERO = (0, 0.0, -1, -4.0, math.nan, math.inf, -math.inf, "4", None, True, NO_FLOAT)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -34,10 +35,17 @@ def test_a_temperature_that_is_not_above_zero_is_refused(heat):
 
 
 @pytest.mark.parametrize("name", ["omega", "eta", "aug_temperature", "closed_ce", "open_weight"])
-@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "1", None])
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "1", None, NO_FLOAT])
 def test_a_weight_that_is_no_number_from_zero_up_is_refused(name, value):
     with pytest.raises(InvalidSettings, match=rf"^{name} is .*at least 0\.$"):
         WrapSettings.for_policy("sdb", {name: value})
+
+
+@pytest.mark.parametrize("name", ["epochs", "min_steps", "batch_size", "accumulate", "open_copies"])
+def test_a_count_that_nothing_can_count_to_is_refused_in_one_line(name):
+    with pytest.raises(InvalidSettings, match=rf"^{name} is 1000.*at most 2,147,483,647\.$") as caught:
+        WrapSettings.for_policy("sdb", {name: NO_FLOAT})
+    assert len(caught.value.message) < 200
 
 
 @pytest.mark.parametrize("policy", POLICIES)

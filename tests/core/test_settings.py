@@ -58,6 +58,9 @@ def test_nested_settings_survive_json():
         (EvaluationSettings, {"compare": "sdb"}),
         (EvaluationSettings, {"compare": ["other"]}),
         (EvaluationSettings, {"student": 3}),
+        (EvaluationSettings, {"attacks": [3]}),
+        (EvaluationSettings, {"student_settings": 3}),
+        (EvaluationSettings, {"student_settings": None}),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(kind, values):
@@ -68,6 +71,32 @@ def test_values_out_of_range_are_refused_by_name(kind, values):
 def test_an_unknown_name_is_refused_with_a_near_one():
     with pytest.raises(InvalidSettings, match="epochs"):
         WrapSettings.from_dict({"epoch": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("lambda", "lam"), ("T", "temperature"), ("T_dis", "temperature"), ("T_aug", "aug_temperature")],
+)
+def test_who_uses_a_papers_name_is_told_ours(name, ours):
+    with pytest.raises(InvalidSettings, match=f"did you mean '{ours}'"):
+        WrapSettings.from_dict({name: 4.0})
+
+
+def test_a_papers_name_for_what_these_settings_lack_is_answered_with_those_they_have():
+    with pytest.raises(InvalidSettings, match=r"did you mean 'gamma'|known are .*gamma"):
+        TrainingSettings.from_dict({"lambda": 0.5})
+
+
+@pytest.mark.parametrize("value", [1, 0, 1.0, "True", None, []])
+def test_a_switch_is_true_or_false_and_nothing_that_equals_them(value):
+    with pytest.raises(InvalidSettings, match=r"^disturbance is .*; choose one of true, false\.$"):
+        WrapSettings.for_policy("sdb", {"disturbance": value})
+
+
+@pytest.mark.parametrize("given", [3, None, "lr=0.1", [{"lr": 0.1}]])
+def test_students_settings_that_are_no_settings_are_refused(given):
+    with pytest.raises(InvalidSettings, match=r"^student_settings is .*by their names, as"):
+        EvaluationSettings.asked({"preset": "quick", "student_settings": given})
 
 
 @pytest.mark.parametrize("policy", ["", "sdb-softened", "magic"])
