@@ -78,7 +78,9 @@ def _parts(contents: Contents) -> tuple[list[File], list[File]]:
 
 
 def _is_part(file: File, name: str) -> bool:
-    return file.path.name.lower().startswith(name) or file.path.parent.name.lower().startswith(name)
+    """Whether a file belongs to the part `name`: its own name says so, or, where that names no part, its folder's."""
+    own, folder = file.path.name.lower(), file.path.parent.name.lower()
+    return (own if own.startswith(("train", *_TEST)) else folder).startswith(name)
 
 
 def _read(contents: Contents, files: list[File], *, shape: Shape) -> tuple[Tensor, Tensor, tuple[str, ...]]:

@@ -69,6 +69,15 @@ def test_parts_may_be_folders_and_packed(tmp_path):
     assert one.digest() == other.digest()
 
 
+@pytest.mark.parametrize("folder", ["training-data", "tests", "validated"])
+def test_a_files_own_name_says_its_part_before_its_folders(tmp_path, folder):
+    """Else the images to be judged on would be trained on too."""
+    for name, count in (("train", 20), ("test", 4)):
+        written(tmp_path / folder / f"{name}.parquet", table(pictures(count), LABELS[:count]))
+    splits = open_dataset(tmp_path)
+    assert (len(splits.train), len(splits.test)) == (20, 4)
+
+
 def test_a_test_part_is_preferred_to_a_validation_part(tmp_path):
     sizes = {"train": 20, "test": 4, "validation": 6}
     for name, count in sizes.items():
