@@ -7,7 +7,7 @@ from torchvision import models
 
 from sdb_core.errors import ArchitectureRefused
 from sdb_core.nets.naming import unknown
-from sdb_core.nets.trial import check_answers
+from sdb_core.nets.trial import UNFIT, check_answers, unfit
 
 PREFIX = "torchvision:"
 
@@ -28,7 +28,11 @@ def torchvision_net(architecture: str, *, num_classes: int, shape: tuple[int, in
         raise ArchitectureRefused(
             f"{architecture} reads 3 channels, the model says {shape[0]}; choose an sdb: net or upload RGB images."
         )
-    net: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **_options(architecture, shape))
+    options = _options(architecture, shape)
+    try:
+        net: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **options)
+    except UNFIT as error:
+        raise unfit(architecture, shape, error) from error
     check_answers(net, architecture, num_classes=num_classes, shape=shape)
     return net
 
@@ -37,6 +41,8 @@ def _options(architecture: str, shape: tuple[int, int, int]) -> dict[str, Any]:
     name = architecture.removeprefix(PREFIX)
     if name.startswith("vit_"):
         return {"image_size": _vit_side(architecture, shape[1:])}
+    if name.startswith("maxvit_"):
+        return {"input_size": shape[1:]}
     if name in ("googlenet", "inception_v3"):
         return {"aux_logits": False, "init_weights": False}
     return {}

@@ -39,6 +39,11 @@ def test_torchvision_classifiers_build_at_64_pixels(name):
         assert net(torch.randn(2, 3, 64, 64)).shape == (2, 7)
 
 
+def test_a_torchvision_net_whose_windows_must_fit_the_images_is_built_for_their_size():
+    with torch.device("meta"):  # the size alone is at stake: at 224 pixels' windows it is refused
+        assert build("torchvision:maxvit_t", num_classes=7, channels=3, height=448, width=448).training
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "code"),
     [
@@ -52,6 +57,7 @@ def test_torchvision_classifiers_build_at_64_pixels(name):
         ("torchvision:r3d_18", (3, 64, 64), "architecture_refused"),
         ("torchvision:vit_b_16", (3, 64, 32), "architecture_refused"),
         ("torchvision:inception_v3", (3, 64, 64), "architecture_refused"),
+        ("torchvision:maxvit_t", (3, 64, 64), "architecture_refused"),
         ("torchvision:alexnet", (3, 32, 32), "architecture_refused"),
         ("sdb:cnn", (9, 8, 8), "architecture_refused"),
         ("sdb:cnn", (1, 2, 2), "architecture_refused"),
