@@ -109,6 +109,11 @@ def test_the_decoy_target_names_the_top_class_first_and_its_decoy_second():
     assert found.tolist()[1] == pytest.approx([0.3, 0.05, 0.05, 0.6])
 
 
+def test_of_two_classes_the_decoy_target_scales_its_two_shares_to_one():
+    found = losses.decoy_target(torch.tensor([0, 1]), torch.tensor([1, 0]), classes=2, top_share=0.6, decoy_share=0.3)
+    assert torch.allclose(found, torch.tensor([[2 / 3, 1 / 3], [1 / 3, 2 / 3]]))
+
+
 def test_the_targeted_loss_is_zero_where_the_target_is_met_and_above_zero_elsewhere():
     target = torch.tensor([[0.6, 0.3, 0.1]])
     met = target.log() * 4.0

@@ -11,6 +11,7 @@ import hashlib
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from sdb_core.checkpoints import load_weights, save_weights
@@ -65,6 +66,27 @@ def test_a_training_checkpoint_as_the_authors_scripts_write_it_loads(tmp_path):
     load_weights(tmp_path / "back.safetensors", theirs)
     images = torch.randn(4, 3, 32, 32)
     assert torch.equal(theirs.eval()(images), ours.eval()(images))
+
+
+@pytest.mark.parametrize("name", ["resnetc8", "cnn", "shufflenetv2"])
+def test_a_box_goes_back_to_the_authors_scripts_as_the_readme_has_it(tmp_path, name):
+    """They read `torch.load(FILE)["state_dict"]` into a net of their own, strictly."""
+    architecture = Architecture(f"sdb:{name}", 10, 3, 32, 32)
+    box, theirs = architecture.build(), architecture.build()
+    save_weights(box, tmp_path / "box.safetensors")
+    torch.save({"state_dict": load_file(tmp_path / "box.safetensors")}, tmp_path / "best_model.tar")
+    read = torch.load(tmp_path / "best_model.tar", weights_only=True)
+    theirs.load_state_dict(read["state_dict"])
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(theirs.eval()(images), box.eval()(images))
+
+
+def test_a_checkpoint_of_several_gpus_loads_without_the_prefix_that_they_add(tmp_path):
+    architecture = Architecture("sdb:resnetc8", 10, 3, 32, 32)
+    theirs, ours = architecture.build(), architecture.build()
+    torch.save({"state_dict": nn.DataParallel(theirs).state_dict()}, tmp_path / "best_model.tar")
+    load_weights(tmp_path / "best_model.tar", ours)
+    assert all(torch.equal(tensor, ours.state_dict()[name]) for name, tensor in theirs.state_dict().items())
 
 
 def test_a_pre_activated_block_that_widens_takes_its_shortcut_from_the_raw_input():
