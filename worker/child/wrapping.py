@@ -20,7 +20,7 @@ from sdb_core.nets import Architecture
 from sdb_core.observer import Observer
 from sdb_core.report import make_report
 from sdb_core.report_page import report_page
-from sdb_core.settings import EvaluationSettings, WrapSettings, over_preset
+from sdb_core.settings import EvaluationSettings, WrapSettings
 from sdb_core.students import check_student
 from sdb_core.subject import Subject
 from sdb_core.training import History, Run
@@ -131,9 +131,7 @@ def evaluation_settings(spec: dict[str, Any]) -> EvaluationSettings:
     preset = {name: value for name, value in spec["config"].items() if name == "preset"}
     asked = {name: value for name, value in spec["evaluate"].items() if value is not None}
     taught = {**asked.pop("student_settings", {}), **({"epochs": asked.pop("epochs")} if "epochs" in asked else {})}
-    asked = over_preset({**preset, **asked}, "evaluation")
-    students = over_preset({**preset, **taught}, "student", of=asked.get("student", ""))
-    return EvaluationSettings.from_dict({**asked, "student_settings": students})
+    return EvaluationSettings.asked({**preset, **asked, "student_settings": taught})
 
 
 def _key(kappa: bytes, architecture: Architecture, shape: dict[str, Any], *, lam: float) -> Key:
