@@ -115,15 +115,17 @@ def _write_numbers(axes: Axes, lines: list[_Line]) -> None:
         axes.text(end, -0.75, heading, transform=across, va="bottom", ha="right", fontsize=8.5, color=SOFT)
     for place, line in enumerate(lines):
         if line.attack is not None:
-            leak = "–" if line.attack.leak is None else f"{line.attack.leak:.2f}"
+            leak = "–" if line.attack.leak is None else f"{line.attack.leak:.2f}".replace("-", "−")
             for end, number in ((0.68, signed(line.attack.over) + _error(line.attack)), (1.0, leak)):
                 axes.text(end, place, number, transform=across, va="center", ha="right", fontsize=8.5)
 
 
 def _title(attacks: tuple[Attack, ...]) -> str:
-    bare = [each for each in attacks if each.holds == HOLDINGS[0] and each.useful]
+    strangers = [each for each in attacks if each.holds == HOLDINGS[0]]
+    bare = [each for each in strangers if each.useful]
     best = max(bare or attacks, key=lambda each: each.over)
-    who = f"Of {len(bare)} attacks without key and weights, the best" if bare else "The best attack"
+    unjudged = f" ({len(strangers) - len(bare)} not judged)" if len(strangers) > len(bare) else ""
+    who = f"Of {len(strangers)} attacks without key and weights{unjudged}, the best" if bare else "The best attack"
     where = "over" if best.over >= 0 else "under"
     return f"{who}, {short(best.name)}, ends {abs(best.over):.1f}{_error(best)} points {where} the floor"
 

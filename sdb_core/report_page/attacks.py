@@ -28,7 +28,8 @@ _CAPTION = (
     "teach it. Floor: what right predictions give away in any case, the better of a label-smoothing student (where the "
     "attacker has the true labels) and a student of the original's labels at the same budget; for who ends with the "
     "box's own network, what the box predicts. Over the floor: ± one standard error. Leak: 0 is the floor, 1 is what "
-    "the unprotected original would teach; a dash where that is less than a point apart."
+    "the unprotected original would teach (for who ends with the box's own network, what the original predicts); a "
+    "dash where that is less than a point apart."
 )
 
 

@@ -8,8 +8,8 @@ from sdb_core.evidence import Evidence
 from sdb_core.report_page.parts import facts, note
 
 _NAMES = {
-    "model_sha256": "Model, SHA-256",
-    "box_sha256": "Box, SHA-256",
+    "model_sha256": "Model's file, SHA-256",
+    "box_sha256": "Box's weights, SHA-256",
     "dataset_sha256": "Data set, SHA-256",
     "images": "Images",
     "code_version": "Code, with digest",

@@ -22,9 +22,10 @@ _TAUGHT = (
 )
 _BESIDE = (
     "The same model wrapped by other policies, each with a key of its own and one wrap (where its settings differ from "
-    "this box's they stand under Settings); none was tuned to this model, and only this box faced the panel of "
-    "attacks. Hidden: how far the student without the key ends below one of labels alone. Gained: how far the one with "
-    "the key ends above the original's. Students: mean ± standard deviation, differences ± one standard error."
+    "this box's they stand under Settings); none was tuned to this model, the settings of sdb-hardened were looked for "
+    "longer than those of the others, and only this box faced the panel of attacks. Hidden: how far the student "
+    "without the key ends below one of labels alone. Gained: how far the one with the key ends above the original's. "
+    "Students: mean ± standard deviation, differences ± one standard error."
 )
 
 

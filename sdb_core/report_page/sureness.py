@@ -23,7 +23,7 @@ _NOT_IN_IT = (
 _IMAGES = (
     "The test split has {images:,} images: one image is {one:.2f} points. Accuracies near {accuracy:.0f}% would move "
     "by about {error:.1f} points (one standard error) on other images of the kind, differences on the same images by "
-    "less."
+    "less. The ± of fidelity is of this sort: over the test images, which both networks share, and not over seeds."
 )
 _BEST = (
     "The strongest attack is the best of {count} noisy rows, which reads too high: were all {count} exactly at their "

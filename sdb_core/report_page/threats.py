@@ -38,8 +38,8 @@ _CUSTOMERS = (
         "A customer with the key",
         "the key and images of the task",
         "answers about inputs with the key",
-        "to learn as from the original: judged as effectiveness",
-        "no attacker",
+        "to learn as from the original: judged as effectiveness. Who passes the key on, passes on all that it opens",
+        "0",
     ),
     (
         "A customer with a hosted license",

@@ -8,25 +8,28 @@ from sdb_core.report_page.parts import note, points
 from sdb_core.verdicts import SMALLEST_GAIN
 
 _CLAIMS = {
-    "fidelity": "Without the key, the box predicts as well as the original.",
-    "effectiveness": "Distilled in the usual way, the box without the key teaches a student less than labels alone do; "
-    "with the key, as much as the original teaches.",
-    "uniqueness": "A wrong key, drawn by chance or a plain image, opens the box less than the right one.",
-    "robustness": "None of the attacks that were run, without key and weights, learns more than right predictions give "
-    "away in any case.",
+    "fidelity": "Without the key, the box is right as often as the original, but for at most {limit}.",
+    "effectiveness": "Distilled in the usual way, the box without the key teaches a student less than labels alone do, "
+    "by at least {limit}; with the key, as much as the original teaches, but for chance.",
+    "uniqueness": "A student with a wrong key{kinds} ends at least {limit} behind one with the right key.",
+    "robustness": "None of the attacks that were run, without key and weights, ends more than {limit} over what right "
+    "predictions give away in any case.",
 }
+_PLAIN_KEYS = {"zero-key", "mean-key", "white-key"}
 _MEASURED = {
     "fidelity": ("points lost", "at most"),
     "effectiveness": ("points hidden", "at least"),
     "uniqueness": ("points ahead", "at least"),
     "robustness": ("points over the floor", "at most"),
 }
-_NARROW = "The limit lies within two standard errors of this number: other seeds may judge otherwise."
+_NARROW = "The limit lies within two standard errors of this number: other {others} may judge otherwise."
 _LITTLE = (
-    "There was little to steal. A student of the unprotected original ends {gain} points {where} the best that labels "
-    "alone teach ({floor:.1f}%). Where the original teaches hardly more than its labels, hardly any box could leak "
-    "more: robustness is then easily had, effectiveness says that a thief who distils is misled rather than that "
-    "knowledge was kept, and what the key is worth cannot show."
+    "There was little to steal for these students. A student of the unprotected original ends {gain} points {where} "
+    "the best that labels alone teach ({floor:.1f}%). Either labels say nearly all that these data teach, or these "
+    "students are too small, or taught too briefly, to take up more; this report cannot tell which. Where the original "
+    "teaches them hardly more than its labels, hardly any box could leak more: robustness is then easily had, "
+    "effectiveness says that a thief who distils is misled rather than that knowledge was kept, and what the key is "
+    "worth cannot show."
 )
 
 
@@ -56,15 +59,24 @@ def _card(verdict: Verdict, evidence: Evidence) -> str:
         verdict.passed,  # type: ignore[arg-type]  # None is no key, which is the point
         ("unknown", "not measured"),
     )
-    remarks = [_NARROW] if verdict.narrow else []
+    others = "test images" if verdict.goal == "fidelity" else "seeds"
+    remarks = [_NARROW.format(others=others)] if verdict.narrow else []
     if verdict.goal == "effectiveness":
         remarks += _better_thief(evidence)
     below = "".join(f'<p class="remark">{escape(each)}</p>' for each in remarks)
     return (
         f'<div class="verdict {kind}"><h3>{escape(verdict.goal.capitalize())} <span class="mark">{mark}</span></h3>'
-        f'<p class="claim">{escape(_CLAIMS.get(verdict.goal, ""))}</p>{_figure(verdict)}'
+        f'<p class="claim">{escape(_claim(verdict, evidence))}</p>{_figure(verdict)}'
         f"<p>{escape(verdict.why)}</p>{below}</div>"
     )
+
+
+def _claim(verdict: Verdict, evidence: Evidence) -> str:
+    """What the verdict says where it holds, and no more: its limit, and the kinds of wrong keys that were tried."""
+    limit = "the limit" if verdict.limit is None else f"{verdict.limit:g} {'point' if verdict.limit == 1 else 'points'}"
+    plain = any(each.name in _PLAIN_KEYS for each in evidence.attacks)
+    kinds = ", drawn by chance or a plain image," if plain else " drawn by chance"
+    return _CLAIMS.get(verdict.goal, "").format(limit=limit, kinds=kinds)
 
 
 def _figure(verdict: Verdict) -> str:
@@ -73,8 +85,19 @@ def _figure(verdict: Verdict) -> str:
     what, bound = _MEASURED.get(verdict.goal, ("points", "limit"))
     error = "" if verdict.error is None else f" ± {verdict.error:.1f}"
     limit = "" if verdict.limit is None else f" <small>wanted: {bound} {verdict.limit:g}</small>"
-    number = f"{verdict.value:.1f}".replace("-0.0", "0.0").replace("-", "−")
+    number = f"{verdict.value:.{_decimals(verdict)}f}"
+    number = number.replace("-", "" if not float(number) else "−")
     return f'<p class="figure">{number}{error} {what}{limit}</p>'
+
+
+def _decimals(verdict: Verdict) -> int:
+    """As few as show on which side of its limit the value lies: 1.005 is not at most 1."""
+    value, limit = verdict.value, verdict.limit
+    if value is None or limit is None:
+        return 1
+    side = (value > limit, value < limit)
+    rounded = {places: round(value, places) for places in (1, 2)}
+    return next((places for places, near in rounded.items() if (near > limit, near < limit) == side), 3)
 
 
 def _better_thief(evidence: Evidence) -> list[str]:

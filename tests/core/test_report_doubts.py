@@ -36,6 +36,62 @@ def test_where_the_original_teaches_no_more_than_labels_the_page_says_that_there
     assert told in verdict_cards.caveat(read_report(report))
 
 
+def test_little_to_steal_may_be_the_students_fault_and_the_page_says_so():
+    report = full_report()
+    report["students"]["from_original"]["mean"] = 94.2
+    assert "too small, or taught too briefly, to take up more; this report cannot tell which" in verdict_cards.caveat(
+        read_report(report)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1.005, "1.005 points"), (1.04, "1.04 points"), (0.96, "0.96 points"), (1.0, "1.0 points")]
+)
+def test_a_number_beside_its_limit_shows_on_which_side_of_it_it_lies(value, shown):
+    report = full_report()
+    report["verdicts"]["fidelity"]["value"] = value
+    assert f">{shown} lost <small>wanted: at most 1</small>" in verdict_cards.cards(read_report(report))
+
+
+def test_the_loss_of_the_box_is_unsure_by_its_test_images_and_not_by_seeds():
+    report = full_report()
+    report["verdicts"]["fidelity"]["standard_error"] = 0.9
+    report["verdicts"]["robustness"].pop("standard_error")
+    assert re.findall(r"other [a-z ]+ may judge", verdict_cards.cards(read_report(report))) == [
+        "other test images may judge"
+    ]
+    assert "over the test images, which both networks share, and not over seeds" in sureness.listed(read_report(report))
+
+
+@pytest.mark.parametrize(("key", "kinds"), [("random-key-1", " drawn by chance"), ("zero-key", " or a plain image,")])
+def test_a_claim_is_no_wider_than_its_limit_and_the_keys_that_were_tried(key, kinds):
+    report = full_report()
+    for number, row in enumerate(report["attacks"]):
+        row["name"] = f"temperature-{number}" if number else key
+    told = verdict_cards.cards(read_report(report))
+    assert f"{kinds} ends at least 1 point behind one with the right key." in told
+    assert "ends more than 1 point over what right predictions give away" in told
+    assert "by at least 5 points; with the key" in told
+
+
+def test_attacks_that_a_level_or_a_choice_leaves_out_are_told():
+    report = full_report()
+    asked = report["provenance"]["config"]["evaluation"]
+    for level, more in (("quick", "the levels standard and full"), ("standard", "the level full")):
+        asked["level"] = level
+        assert f"was {level}, and the attacks of {more} were not run." in limits.listed(read_report(report))
+    for level in ("full", ["quick"], None):
+        asked["level"] = level
+        assert "The level of evidence" not in limits.listed(read_report(report))
+    asked["attacks"] = ["top-1", "zero-key"]
+    assert "were named by whoever asked for this report (top-1, zero-key)" in limits.listed(read_report(report))
+
+
+def test_a_policy_is_not_shown_on_the_data_it_was_chosen_on_without_a_word():
+    assert "the numbers may flatter it" in limits.listed(read_report(full_report()))
+    assert "flatter" not in limits.listed(read_report(full_report() | {"policy": "nasty"}))
+
+
 def test_where_the_original_teaches_more_than_labels_there_is_no_such_word():
     assert verdict_cards.caveat(read_report(full_report())) == ""  # 97.0 against 95.2
     assert verdict_cards.caveat(read_report(old_report() | {"students": {}})) == ""
@@ -54,7 +110,7 @@ def test_the_threat_model_counts_the_attacks_of_each_kind_of_attacker():
         ("Anyone who may ask", "10"),
         ("Who has a part of the key", "2"),
         ("Who holds the box&#x27;s weights", "1"),
-        ("A customer with the key", "no attacker"),
+        ("A customer with the key", "0"),
         ("A customer with a hosted license", "0"),
     ]
 
@@ -98,4 +154,4 @@ def test_all_of_this_stands_on_the_page():
     page = report_page(report)
     parts = (verdict_cards.cards, verdict_cards.caveat, threats.table_of, sureness.listed, limits.listed)
     assert all(part(read_report(report)) in page for part in parts)
-    assert "There was little to steal." in page
+    assert "There was little to steal for these students." in page
