@@ -29,15 +29,17 @@ OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "hardened light": ("sdb-hardened", _MOVING | _FEW),
     "hardened light cached": ("sdb-hardened", _STILL | _FEW),
 }
+AUTHORS, AUTHORS_BFLOAT16 = "authors", "authors in bfloat16"
+NAMES = (*OURS, AUTHORS, AUTHORS_BFLOAT16)
 Steps = Callable[[int], None]
 
 
 def contestants(given: argparse.Namespace) -> dict[str, Steps]:
     """By name, the floor first: each takes so many steps when called with their number."""
     makers: dict[str, Callable[[], Steps]] = {name: partial(_ours, name, given) for name in OURS}
-    makers["authors"] = partial(_theirs, given, bfloat16=False)
+    makers[AUTHORS] = partial(_theirs, given, bfloat16=False)
     if given.precision == "bfloat16":
-        makers["authors in bfloat16"] = partial(_theirs, given, bfloat16=True)
+        makers[AUTHORS_BFLOAT16] = partial(_theirs, given, bfloat16=True)
     wanted = {name: make for name, make in makers.items() if not given.only or name in given.only}
     return {"floor": _held(Floor(given))} | {name: make() for name, make in wanted.items()}
 

@@ -24,7 +24,9 @@ class Paced(SilentObserver):
         self._wait()
 
     def __call__(self, steps: int) -> None:
-        """Let so many steps pass."""
+        """Let so many steps pass; none for 0, as a run that was let go is held at the end of a step alone."""
+        if steps < 1:
+            return
         self.left = steps
         self.held.clear()
         self.go.set()

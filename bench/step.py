@@ -31,16 +31,20 @@ from typing import Any
 
 import torch
 
-from bench.contestants import OURS, SEED, Steps, contestants
+from bench.contestants import NAMES, OURS, SEED, Steps, contestants
+from sdb_core.errors import CoreError
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure one configuration, print it, and keep it."""
-    given = _arguments()
+    given = _arguments(arguments)
     torch.set_num_threads(given.threads)
     started = time.monotonic()
     torch.backends.cudnn.benchmark = True
-    steps = contestants(given)
+    try:
+        steps = contestants(given)
+    except CoreError as error:
+        raise SystemExit(f"{error.code}: {error.message}") from error
     samples = _measured(steps, given)
     row = {
         **_configuration(given),
@@ -136,7 +140,7 @@ def _keep(path: Path, row: dict[str, Any]) -> None:
     path.write_text(json.dumps([*rows, row], indent=1) + "\n")
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--net", default="sdb:resnetc20")
     parser.add_argument("--batch", type=int, default=128)
@@ -152,7 +156,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="leave the others out, but the floor")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the row in this file's list")
-    return parser.parse_args()
+    given = parser.parse_args(arguments)
+    if wrong := _wrong(given):
+        parser.error(wrong)
+    return given
+
+
+def _wrong(given: argparse.Namespace) -> str:
+    """What cannot be measured, with the cure; "" where nothing is wrong."""
+    if strangers := sorted(set(given.only) - set(NAMES)):
+        return f"--only: nobody is called {', '.join(strangers)}; choose of {', '.join(NAMES)}"
+    if given.rounds < 2:
+        return "--rounds: quartiles need two rounds at least"
+    if given.steps < 1 or given.warm < 0:
+        return "--steps: take one step a sample at least, and no fewer than 0 before the first"
+    if not 2 <= given.batch <= given.images:
+        return f"--batch: from 2 to the {given.images} images that there are; --images makes more"
+    if torch.device(given.device).type == "cuda" and not torch.cuda.is_available():
+        return "--device cuda: PyTorch sees no GPU here; take cpu"
+    return ""
 
 
 if __name__ == "__main__":
