@@ -20,15 +20,22 @@ from bench.paper_tables.scales import Scale
 from bench.paper_tables.trainer import Trainer
 from bench.paper_tables.watch import Watch
 from bench.paper_tables.workshop import Workshop
-from sdb_core.errors import TrainingStopped
+from sdb_core.errors import CoreError, TrainingStopped
 from sdb_core.files import write_atomically
 
 ALL = (1, 2, 3, 4, 5, 6)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what is asked. Exit code 0: every chosen number is there; 3: some are missing yet."""
+    """Run what is asked. Exit code 0: every chosen number is there; 1: refused, with the cure; 3: some are missing."""
     given = _arguments(arguments)
+    try:
+        return _run(given)
+    except CoreError as error:
+        raise SystemExit(f"{error.code}: {error.message}") from error
+
+
+def _run(given: argparse.Namespace) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     if given.page:
         return _write_page(given.out)
@@ -85,16 +92,29 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="say what would be trained, and stop")
     parser.add_argument("--page", action="store_true", help="write the page again from the results, and stop")
     given = parser.parse_args(arguments)
-    if given.scale != "smoke" and given.data == "builtin:digits" and not given.page:
-        parser.error(f"the scale {given.scale} needs images of 32x32: give --data a folder with CIFAR-10")
+    if wrong := _wrong(given):
+        parser.error(wrong)
     return given
 
 
+def _wrong(given: argparse.Namespace) -> str:
+    """What cannot be run, with the cure; "" where nothing is wrong."""
+    if given.scale != "smoke" and given.data == "builtin:digits" and not given.page:
+        return f"the scale {given.scale} needs images of 32x32: give --data a folder with CIFAR-10"
+    if given.seeds < 0 or given.hours < 0 or given.threads < 1:
+        return "--seeds and --hours are 0 (the default) or more, --threads 1 or more"
+    if not 0 < given.epochs_share <= 1:
+        return "--epochs-share: over 0, and 1 at most"
+    if given.device.startswith("cuda") and not torch.cuda.is_available():
+        return f"--device {given.device}: PyTorch sees no GPU here; take cpu"
+    return ""
+
+
 def _numbers(text: str) -> tuple[int, ...]:
-    found = tuple(sorted({int(part) for part in text.split(",")}))
-    if not set(found) <= set(ALL):
+    parts = {part.strip() for part in text.split(",")}
+    if not parts <= set(map(str, ALL)):
         raise argparse.ArgumentTypeError("tables are numbers from 1 to 6, as 1,2,5")
-    return found
+    return tuple(sorted(map(int, parts)))
 
 
 def _names(text: str) -> tuple[str, ...]:

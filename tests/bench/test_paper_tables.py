@@ -100,6 +100,34 @@ def test_a_run_may_be_narrowed_to_rows_and_columns(tmp_path: Path, capsys: pytes
         main([*line, "--columns", "studnet"])
 
 
+WRONG = {
+    "no such table": (["--tables", "1,7"], "numbers from 1 to 6"),
+    "no number": (["--tables", "one"], "numbers from 1 to 6"),
+    "digits at a larger scale": (["--scale", "small"], "give --data a folder with CIFAR-10"),
+    "no seed": (["--seeds", "-1"], "--seeds"),
+    "no epochs": (["--epochs-share", "0"], "over 0, and 1 at most"),
+    "no GPU": (["--device", "cuda"], "take cpu"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_cannot_be_run_is_refused_with_the_cure(
+    wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    arguments, cure = WRONG[wrong]
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert cure in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("miniature")
+def test_data_that_are_not_there_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"dataset_unreadable: .*nowhere"):
+        main(["--data", str(tmp_path / "nowhere"), "--state", str(tmp_path / "state"), "--out", str(tmp_path)])
+
+
 def test_a_stopped_run_goes_on_to_the_number_of_an_unbroken_one(tmp_path: Path) -> None:
     cell = Cell(FIRST, _NET, SDB, OWN, _NET)
     whole = _workshop(tmp_path / "whole").value(cell, 0)
