@@ -168,7 +168,7 @@ def _evidence(
         "verdicts": {
             "effectiveness": verdicts.effectiveness(students),
             "uniqueness": verdicts.uniqueness(students, attacks),
-            "robustness": verdicts.robustness(attacks, box=measured["closed"]),
+            "robustness": verdicts.robustness(attacks, box=measured["closed"], scratch=students["scratch"]),
         },
         "comparison": {
             policy: _comparison(rival, policy, taught.scores) for policy, rival in rivals.items() if policy not in lost

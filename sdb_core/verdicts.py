@@ -68,7 +68,8 @@ def fidelity(
     lost = difference(accuracy["original"], accuracy["closed"])
     why = (
         f"The box is right on {accuracy['closed']['mean']:.1f}% of the test images, the original on "
-        f"{accuracy['original']['mean']:.1f}%: {_points(lost)} lost, at most {FIDELITY_LIMIT:g} allowed."
+        f"{accuracy['original']['mean']:.1f}%: {_points(lost, limit=FIDELITY_LIMIT)} lost, at most "
+        f"{FIDELITY_LIMIT:g} allowed."
     )
     if lost > FIDELITY_LIMIT:
         why += _LOSES_LESS.get(policy, "")
@@ -93,11 +94,12 @@ def effectiveness(students: dict[str, Value]) -> dict[str, Any]:
     short = students["from_original"]["mean"] - students["open"]["mean"]
     taught = short <= min(spread, _MOST_SHORT)
     why = (
-        f"A student without the key ends {_points(hidden)} below one that never saw the box "
+        f"A student without the key ends {_points(hidden, limit=EFFECTIVENESS_LIMIT)} below one that never saw the box "
         f"({students['closed']['mean']:.1f}% against {students['scratch']['mean']:.1f}%, at least "
         f"{EFFECTIVENESS_LIMIT:g} wanted). A student with the key reaches {students['open']['mean']:.1f}%, one of the "
-        f"original {students['from_original']['mean']:.1f}%: {'not below' if taught else 'below'} within the spread "
-        f"of {spread:.1f} (at most {_MOST_SHORT:g})."
+        f"original {students['from_original']['mean']:.1f}%: {_points(max(short, 0.0))} short, at most "
+        f"{min(spread, _MOST_SHORT):.1f} allowed (the spread over the seeds, {spread:.1f}, but no more than "
+        f"{_MOST_SHORT:g})."
     )
     passed = hidden >= EFFECTIVENESS_LIMIT and taught
     return _verdict(passed, value=hidden, limit=EFFECTIVENESS_LIMIT, why=why, error=error)
@@ -112,21 +114,29 @@ def uniqueness(students: dict[str, Value], attacks: list[Row]) -> dict[str, Any]
     ahead, error = _apart(students["open"], wrong[best])
     why = (
         f"The best of {len(wrong)} students with a wrong key, {best}, reaches {wrong[best]['mean']:.1f}%, the one with "
-        f"the right key {students['open']['mean']:.1f}%: {_points(ahead)} ahead, at least {UNIQUENESS_LIMIT:g} wanted. "
+        f"the right key {students['open']['mean']:.1f}%: "
+        f"{_points(ahead, limit=UNIQUENESS_LIMIT)} ahead, at least {UNIQUENESS_LIMIT:g} wanted. "
         "Whoever holds the box's weights can compute a working key; only hosted licenses withhold them."
     )
     return _verdict(ahead >= UNIQUENESS_LIMIT, value=ahead, limit=UNIQUENESS_LIMIT, why=why, error=error)
 
 
-def robustness(attacks: list[Row], *, box: Value) -> dict[str, Any]:
+def least_useful(*, box: float, scratch: float) -> float:
+    """The accuracy [percent] under which a stolen student is of no use: half the box's, but at most scratch's."""
+    return min(USEFUL_SHARE * box, scratch)
+
+
+def robustness(attacks: list[Row], *, box: Value, scratch: Value) -> dict[str, Any]:
     """Does any attack without weights and without a part of the key learn more than predictions alone give away?
 
     Attackers who hold more are named beside; they do not decide. Nor do students that are right less than half as
-    often as the `box` (those taught without data, say): nothing of use was stolen, and such rows are mostly noise.
+    often as the `box` and less often than those from `scratch` (taught without data, say): nothing of use was stolen,
+    and such rows are mostly noise.
     """
     strangers = [row for row in attacks if row.get("holds", "nothing") == "nothing"]
     inside = [row for row in attacks if row not in strangers]
-    useful = [row for row in strangers if row["accuracy"]["mean"] >= USEFUL_SHARE * box["mean"]]
+    least = least_useful(box=box["mean"], scratch=scratch["mean"])
+    useful = [row for row in strangers if row["accuracy"]["mean"] >= least]
     outside, left_out = (useful, [row for row in strangers if row not in useful]) if useful else (strangers, [])
     if not outside:
         return _not_measured("No attack without weights and key was run.", limit=ROBUSTNESS_LIMIT)
@@ -134,7 +144,7 @@ def robustness(attacks: list[Row], *, box: Value) -> dict[str, Any]:
     over, error = _apart(best["accuracy"], best["floor"])
     why = (
         f"The strongest of {len(outside)} attacks that hold neither weights nor a part of the key, {best['name']}, "
-        f"reaches {best['accuracy']['mean']:.1f}%: {_points(over)} ({_told(error)}) "
+        f"reaches {best['accuracy']['mean']:.1f}%: {_points(over, limit=ROBUSTNESS_LIMIT)} ({_told(error)}) "
         f"{'over' if over >= 0 else 'from'} the floor of {best['floor']['mean']:.1f}% that right predictions give away "
         f"at the same budget; at most {ROBUSTNESS_LIMIT:g} over it is allowed.{_little(best)}"
         f"{_useless(left_out)}{_beside(inside)}"
@@ -158,8 +168,8 @@ def _useless(left_out: list[Row]) -> str:
         return ""
     best = max(left_out, key=_over)
     return (
-        f" Not judged: {len(left_out)} whose students are right less than half as often as the box "
-        f"(the strongest, {best['name']}, {_over(best):+.1f} from its floor)."
+        f" Not judged: {len(left_out)} whose students are right less than half as often as the box, and less often "
+        f"than from scratch (the strongest, {best['name']}, {_over(best):+.1f} from its floor)."
     )
 
 
@@ -198,5 +208,13 @@ def _told(error: float | None) -> str:
     return "one student, no standard error" if error is None else f"standard error {error:.1f}"
 
 
-def _points(number: float) -> str:
-    return f"{number:.1f} {'point' if abs(round(number, 1)) == 1 else 'points'}"
+def _points(number: float, *, limit: float | None = None) -> str:
+    """As few decimals as show on which side of the limit the number lies."""
+    sides = {places: round(number, places) for places in (1, 2)}
+    known = (
+        n
+        for n, near in sides.items()
+        if limit is None or (near > limit, near < limit) == (number > limit, number < limit)
+    )
+    places = next(known, 3)
+    return f"{number:.{places}f} {'point' if abs(round(number, places)) == 1 else 'points'}"

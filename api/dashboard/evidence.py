@@ -18,7 +18,7 @@ STUDENT_NAMES = {
     "closed": "distilled from box, no key",
     "open": "distilled from box, with key",
 }
-_LEAST_USEFUL_SHARE = 0.5  # of the box's accuracy: students under it stole nothing, and no verdict counts them
+_LEAST_USEFUL_SHARE = 0.5  # of the box's accuracy: students under it and under scratch stole nothing, and do not count
 ATTACKER_HOLDS = {
     "nothing": "Answers alone: no key, no weights",
     "part of the key": "Answers and a part of the key",
@@ -53,7 +53,10 @@ def charts(report: dict[str, Any], class_names: list[Any] | None) -> dict[str, A
 def attacks(report: dict[str, Any]) -> dict[str, Any]:
     """Points over the floor for each attack: groups by what the attacker holds, the strongest first in each."""
     groups: dict[str, list[dict[str, Any]]] = {holding: [] for holding in ATTACKER_HOLDS}
-    least = _LEAST_USEFUL_SHARE * _closed(report)
+    scratch = _mean(report, "students", "scratch")
+    least = min(
+        _LEAST_USEFUL_SHARE * (_mean(report, "accuracy", "closed") or 0.0), math.inf if scratch is None else scratch
+    )
     for row in _dicts(report.get("attacks")):
         if _is_value(row.get("accuracy")) and _is_value(row.get("floor")):
             groups.setdefault(str(row.get("holds") or _holding(row)), []).append(_attack(row, least=least))
@@ -70,11 +73,11 @@ def attacks(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _closed(report: dict[str, Any]) -> float:
-    """How often the box is right, in percent."""
-    accuracy = report.get("accuracy")
-    closed = accuracy.get("closed") if isinstance(accuracy, dict) else None
-    return float(closed["mean"]) if _is_value(closed) else 0.0
+def _mean(report: dict[str, Any], part: str, name: str) -> float | None:
+    """A mean of the report, in percent."""
+    values = report.get(part)
+    value = values.get(name) if isinstance(values, dict) else None
+    return float(value["mean"]) if _is_value(value) else None
 
 
 def _attack(row: dict[str, Any], *, least: float) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sdb_core.evidence.values import (
     Value,
     Verdict,
 )
-from sdb_core.verdicts import USEFUL_SHARE
+from sdb_core.verdicts import least_useful
 
 _SCHEMAS = ("sdb-report/1", "sdb-accuracy/1")
 _LONGEST_TEXT = 2000
@@ -35,12 +35,13 @@ def read_report(report: Any) -> Evidence:
     """
     if not isinstance(report, Mapping) or report.get("schema") not in _SCHEMAS:
         raise ReportUnreadable(f"This is no report of the form {' or '.join(_SCHEMAS)}; make one with `evaluate`.")
-    accuracy = _values(report.get("accuracy"), "accuracy")
+    accuracy, students = _values(report.get("accuracy"), "accuracy"), _values(report.get("students", {}), "students")
+    attacks = _listed(report.get("attacks", []), "attacks", _attack)
     return Evidence(
         policy=_text(report.get("policy"), "policy"),
         accuracy=accuracy,
-        students=_values(report.get("students", {}), "students"),
-        attacks=_judged(_listed(report.get("attacks", []), "attacks", _attack), box=accuracy.get("closed")),
+        students=students,
+        attacks=_judged(attacks, box=accuracy.get("closed"), scratch=students.get("scratch")),
         verdicts=tuple(_verdict(goal, row) for goal, row in _mapping(report.get("verdicts", {}), "verdicts").items()),
         rivals={name: _rival(name, row) for name, row in _mapping(report.get("comparison", {}), "comparison").items()},
         soft_labels=_listed(report.get("soft_labels", []), "soft_labels", _soft_labels),
@@ -74,8 +75,8 @@ def _attack(row: Mapping[str, Any], where: str) -> Attack:
     )
 
 
-def _judged(attacks: tuple[Attack, ...], *, box: Value | None) -> tuple[Attack, ...]:
-    least = USEFUL_SHARE * box.mean if box is not None else 0.0
+def _judged(attacks: tuple[Attack, ...], *, box: Value | None, scratch: Value | None) -> tuple[Attack, ...]:
+    least = least_useful(box=box.mean if box else 0.0, scratch=scratch.mean if scratch else math.inf)
     return tuple(dataclasses.replace(each, useful=each.accuracy.mean >= least) for each in attacks)
 
 

@@ -29,7 +29,7 @@ class Attack:
     `error` is 0 where one student was taught: it is not known then (`sure`).
     `holds` is what the attacker has beside answers. `truth` (were the true labels used?) is None in older reports.
     `about` says what the attack does, `notes` what its run told. `useful`: its student is right at least half as often
-    as the box; the verdict leaves others out.
+    as the box, or as often as one from scratch; the verdict leaves others out.
     """
 
     name: str

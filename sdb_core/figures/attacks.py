@@ -17,9 +17,9 @@ _FARTHEST = 10.0  # points under the floor that are drawn; what lies lower is an
 _CAPTION = (
     "Points that a thief's student reaches over its floor: what right predictions give away in any case at the same "
     "budget. Whiskers: one standard error of the difference. Orange diamonds rise over the allowed band. An arrow lies "
-    "farther to the left, its number at the right. Hollow: right less than half as often as the box, which is nothing "
-    "of use and not judged. Leak: 0 is the floor, 1 is what the unprotected original would teach; a dash where that "
-    "is less than a point apart."
+    "farther to the left, its number at the right. Hollow: right less than half as often as the box, and less often "
+    "than from scratch, which is nothing of use and not judged. Leak: 0 is the floor, 1 is what the unprotected "
+    "original would teach; a dash where that is less than a point apart."
 )
 
 

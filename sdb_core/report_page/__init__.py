@@ -67,7 +67,11 @@ def _figures(evidence: Evidence) -> dict[str, str]:
 
 
 def _named(names: Mapping[str, str]) -> str:
-    return "".join(f" · {escape(name)} {escape(value)}" for name, value in names.items())
+    return "".join(f" · {escape(name)} {escape(_printable(value))}" for name, value in names.items())
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _text(name: str) -> str:

@@ -66,6 +66,6 @@ def _row(attack: Attack, *, usual_student: str | None) -> str:
     if attack.student and attack.student != usual_student:
         told.append(f"Student: {attack.student}.")
     if not attack.useful:
-        told.append("Not judged: right less than half as often as the box.")
+        told.append("Not judged: right less than half as often as the box, and less often than from scratch.")
     mark = "over" if attack.over > 0 and attack.useful else ""
     return row(_COLUMNS, cells, mark=mark, about=" ".join(filter(None, told)))

@@ -19,7 +19,8 @@ _WEIGHTS_NOT_MEASURED = (
 _KNOWN = (
     "Only known attacks were run, {count} of them without key and weights, each with the students' usual settings: "
     "none was tuned against this box, and none searched for a key by asking. An attack that is not in the table may do "
-    "better. Students that are right less than half as often as the box are shown, and not judged."
+    "better. Students that are right less than half as often as the box, and less often than from scratch, are shown "
+    "and not judged."
 )
 _LEVEL = (
     "The level of evidence was {level}, and the attacks of {more} were not run. A report of a higher level may judge "

@@ -183,6 +183,14 @@ def test_attacks_are_grouped_by_what_they_hold_and_older_rows_find_their_group()
     assert (rows["half"]["over"], rows["half"]["error"]) == (0.25, 0.125)
 
 
+def test_a_weak_student_counts_where_it_beats_scratch() -> None:
+    row = {"name": "weak", "interface": "labels", "accuracy": {"mean": 40.0}, "floor": {"mean": 20.0}}
+    report = {"attacks": [row], "accuracy": {"closed": {"mean": 96.0}}}
+    for scratch, useful in ((39.0, True), (41.0, False)):
+        [group] = evidence.attacks(report | {"students": {"scratch": {"mean": scratch}}})["groups"]
+        assert group["rows"][0]["useful"] is useful
+
+
 def test_the_report_is_served_where_no_script_may_run(visitor: TestClient, site: Site) -> None:
     answer = visitor.get(f"/dashboard/jobs/{site.house.finished}/report")
     assert answer.headers["content-security-policy"] == (

@@ -225,6 +225,6 @@ def test_robustness_is_judged_by_the_attack_that_rises_most_over_its_floor():
         {"name": "a", "accuracy": value(90), "floor": value(91)},
         {"name": "b", "accuracy": value(92.5), "floor": value(91)},
     ]
-    found = verdicts.robustness(rows, box=value(95))
+    found = verdicts.robustness(rows, box=value(95), scratch=value(90))
     assert (found["pass"], found["value"]) == (False, 1.5)
     assert "b" in found["why"]

@@ -37,12 +37,12 @@ def test_a_verdict_on_students_has_the_standard_error_of_its_number():
     both = round((2 * 0.6**2 / 3) ** 0.5, 3)
     assert verdicts.effectiveness(STUDENTS)["standard_error"] == both
     assert verdicts.uniqueness(STUDENTS, [row("zero-key", -2)])["standard_error"] == both
-    assert verdicts.robustness([row("a", 0.5)], box=value(95))["standard_error"] == both
+    assert verdicts.robustness([row("a", 0.5)], box=value(95), scratch=value(90))["standard_error"] == both
 
 
 def test_a_single_student_has_none():
     alone = {"floor": value(95, 0.0, 1), "accuracy": value(95.5, 0.0, 1)}
-    found = verdicts.robustness([row("a", 0.5) | alone], box=value(95))
+    found = verdicts.robustness([row("a", 0.5) | alone], box=value(95), scratch=value(90))
     assert "standard_error" not in found
     assert "(one student, no standard error)" in found["why"]
     assert "standard_error" not in verdicts.fidelity({"original": value(98), "closed": value(97)})
@@ -50,15 +50,24 @@ def test_a_single_student_has_none():
 
 def test_the_number_and_the_words_beside_it_round_alike():
     close = row("a", 0) | {"accuracy": value(48.683), "floor": value(48.633)}
-    found = verdicts.robustness([close], box=value(65))
+    found = verdicts.robustness([close], box=value(65), scratch=value(90))
     assert found["value"] == 0.05
     assert f"{found['value']:.1f} points" in found["why"]
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"), [(96.0, "1.0 point lost"), (95.995, "1.005 points lost"), (95.98, "1.02 points lost")]
+)
+def test_the_words_show_on_which_side_of_its_limit_a_number_lies(closed, told):
+    found = verdicts.fidelity({"original": value(97), "closed": value(closed)})
+    assert told in found["why"]
+    assert found["pass"] is (closed == 96)
 
 
 @pytest.mark.parametrize(("leak", "told"), [(None, True), (0.2, False), ("absent", False)])
 def test_robustness_says_where_the_original_itself_is_no_better_than_the_floor(leak, told):
     best = row("a", 0.5) if leak == "absent" else row("a", 0.5, leak=leak)
-    found = verdicts.robustness([best, row("b", -4, leak=None)], box=value(95))
+    found = verdicts.robustness([best, row("b", -4, leak=None)], box=value(95), scratch=value(90))
     assert ("there was little to steal" in found["why"]) is told
 
 

@@ -57,6 +57,7 @@ def test_a_provider_wraps_a_customer_learns_and_the_public_gets_predictions(
         jsonschema.validate(provider.jobs.report(box.job_id), json.loads(SCHEMA_PATH.read_text()))
         page = provider.jobs.report_html(box.job_id)
         assert (page.count("<svg"), box.id in page) == (4, True)
+        assert f"model {teacher[0].stem} · data digits" in page
         assert set(load_file(tmp_path / "box.safetensors")) == set(load_file(teacher[0]))
         acts = {event.action for event in admin.audit.list()}
         assert {"model.create", "job.create", "box.make", "box.publish", "license.grant", "license.key"} <= acts

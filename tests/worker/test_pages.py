@@ -47,6 +47,12 @@ def test_our_own_page_is_plain() -> None:
     require_plain_page(PLAIN.encode())
 
 
+def test_our_own_page_is_plain_whatever_its_model_is_called() -> None:
+    page = report_page(full_report(), names={"model": "<script>\x1b$@\0", "data": 'a"b&<img src=x>'})
+    require_plain_page(page.encode())
+    assert "model &lt;script&gt;\ufffd$@\ufffd · data a&quot;b&amp;&lt;img src=x&gt;" in page
+
+
 @pytest.mark.parametrize("name", list(HOSTILE))
 def test_what_could_act_or_load_is_refused(name: str) -> None:
     with pytest.raises(PageRefused):

@@ -70,7 +70,7 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
         wrap_seconds=time.monotonic() - started,
         tracing=spec["tracing"],
     )
-    names = {"box": spec["box_id"], "job": spec["job_id"]}
+    names = {"box": spec["box_id"], "job": spec["job_id"], **spec["names"]}
     return _finish(subject, evaluation, run=run, config=_named(spec), outputs=outputs, names=names)
 
 

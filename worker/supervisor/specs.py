@@ -48,6 +48,7 @@ def job_spec(
         "task": "wrap",
         "job_id": job.id,
         "box_id": job.box_id,
+        "names": {"model": model.name, "data": dataset.name},
         "model": model_spec(model, model_upload),
         "dataset": dataset_spec(dataset, dataset_upload),
         "policy": job.policy,

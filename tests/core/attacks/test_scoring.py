@@ -50,7 +50,7 @@ def test_who_ends_with_the_box_itself_is_measured_against_the_box(room):
 
 def test_robustness_is_judged_without_those_who_hold_weights_or_key_and_names_them():
     rows = [row("a", 92, 91.5), row("w", 97, 91, "weights"), row("k", 96, 91, "part of the key")]
-    found = verdicts.robustness(rows, box=value(95))
+    found = verdicts.robustness(rows, box=value(95), scratch=value(90))
     assert (found["pass"], found["value"], found["limit"]) == (True, 0.5, 1.0)
     assert "standard error 0.6" in found["why"]
     assert "the weights" in found["why"]
@@ -59,10 +59,16 @@ def test_robustness_is_judged_without_those_who_hold_weights_or_key_and_names_th
 
 
 def test_students_that_learned_next_to_nothing_are_named_and_not_judged():
-    found = verdicts.robustness([row("a", 92, 93), row("blind", 30, 20)], box=value(95))
+    found = verdicts.robustness([row("a", 92, 93), row("blind", 30, 20)], box=value(95), scratch=value(90))
     assert found["pass"] is True
     assert "blind, +10.0" in found["why"]
-    assert verdicts.robustness([row("blind", 30, 20)], box=value(95))["pass"] is False
+    assert verdicts.robustness([row("blind", 30, 20)], box=value(95), scratch=value(90))["pass"] is False
+
+
+def test_students_too_weak_for_half_the_box_are_judged_where_they_beat_scratch():
+    rows = [row("a", 92, 93), row("blind", 30, 20)]
+    found = verdicts.robustness(rows, box=value(95), scratch=value(29))
+    assert (found["pass"], found["value"]) == (False, 10.0)
 
 
 def test_uniqueness_is_judged_by_the_best_wrong_key_of_any_kind():
@@ -73,7 +79,7 @@ def test_uniqueness_is_judged_by_the_best_wrong_key_of_any_kind():
 
 
 def test_what_was_not_run_is_not_judged():
-    assert verdicts.robustness([row("w", 97, 91, "weights")], box=value(95))["pass"] is None
+    assert verdicts.robustness([row("w", 97, 91, "weights")], box=value(95), scratch=value(90))["pass"] is None
     assert verdicts.uniqueness({"open": value(95)}, [row("a", 92, 93)])["pass"] is None
 
 
