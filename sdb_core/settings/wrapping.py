@@ -89,21 +89,35 @@ class WrapSettings(TrainingSettings):
 
     @staticmethod
     def for_policy(policy: str, values: Mapping[str, Any] | None = None) -> "WrapSettings":
-        """The policy's defaults with `values` over them. Raises InvalidSettings for an unknown policy or value.
+        """The policy's defaults with `values` over them.
 
         Who names `epochs` and no `min_steps` gets these epochs alone. A `preset` among the values stands under them.
+        Raises InvalidSettings for an unknown policy or value, and for one that this policy never reads.
         """
         check_policy(policy)
         given = dict(values or {})
         if "epochs" in given:
             given.setdefault("min_steps", 0)
-        return WrapSettings.from_dict({**_POLICY_DEFAULTS[policy], **over_preset(given, "wrap", of=policy)})
+        settings = WrapSettings.from_dict({**_POLICY_DEFAULTS[policy], **over_preset(given, "wrap", of=policy)})
+        _refuse_unread(policy, given)
+        return settings
 
 
 def check_policy(policy: str) -> None:
     """Raise InvalidSettings unless `policy` can be wrapped here."""
     if policy not in POLICIES:
         raise InvalidSettings(f"There is no policy {policy!r}; choose one of {', '.join(POLICIES)}.")
+
+
+def _refuse_unread(policy: str, given: Mapping[str, Any]) -> None:
+    """Raise InvalidSettings for a setting that only other policies read, unless it is at its default."""
+    usual = WrapSettings()
+    for name, value in given.items():
+        readers = _READ_BY.get(name, (policy,))
+        if policy not in readers and value != getattr(usual, name):
+            raise InvalidSettings(
+                f"{name} changes nothing under the policy {policy}; leave it out, or choose {' or '.join(readers)}."
+            )
 
 
 _SWITCHES = ("wrong_keys", "key_embedding", "disturbance", "preservation", "augmentation", "rectify")
@@ -118,4 +132,15 @@ _POLICY_DEFAULTS: dict[str, dict[str, Any]] = {
     "nasty": {"omega": 0.04},
     "nasty-ke": {"omega": 0.04},
     "normal": {"epochs": 0, "min_steps": 0},
+}
+_PAPERS, _OURS = ("sdb", "ke"), ("sdb-hardened",)
+# What only some policies read; all others are read by every policy that trains.
+_READ_BY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("top_share", "decoy_share", "decoy", "caution", "mixup", "wrong_keys", "beside"), _OURS),
+    **dict.fromkeys(("closed_weight", "open_weight", "open_copies", "open_temperature", "open_label_share"), _OURS),
+    **dict.fromkeys(("eta", "aug_temperature", "main_weight", "away_weight", "rectify"), _PAPERS),
+    **dict.fromkeys(("disturbance", "preservation", "augmentation"), _PAPERS),
+    "omega": (*_PAPERS, "nasty", "nasty-ke"),
+    "closed_ce": (*_OURS, *_PAPERS),
+    "open_ce": (*_OURS, *_PAPERS, "nasty-ke"),
 }

@@ -9,6 +9,7 @@ import torch
 from sdb_core.__main__ import main
 from sdb_core.errors import InvalidSettings, TrainingDiverged
 from sdb_core.settings import POLICIES, StudentSettings, WrapSettings
+from sdb_core.settings.presets import PRESETS
 from sdb_core.training import Run
 from sdb_core.wrapping import wrap
 
@@ -52,6 +53,28 @@ def test_a_count_that_nothing_can_count_to_is_refused_in_one_line(name):
 def test_a_setting_that_does_not_exist_is_refused_by_every_policy(policy):
     with pytest.raises(InvalidSettings, match="did you mean 'temperature'"):
         WrapSettings.for_policy(policy, {"temperatur": 4.0})
+
+
+@pytest.mark.parametrize(
+    ("policy", "name", "value", "readers"),
+    [
+        ("sdb-hardened", "omega", 0.5, "sdb or ke or nasty or nasty-ke"),
+        ("sdb", "caution", 0.2, "sdb-hardened"),
+        ("nasty", "eta", 0.5, "sdb or ke"),
+        ("nasty", "open_ce", 2.0, "sdb-hardened or sdb or ke or nasty-ke"),
+        ("normal", "disturbance", False, "sdb or ke"),
+    ],
+)
+def test_a_setting_that_only_other_policies_read_is_refused_with_their_names(policy, name, value, readers):
+    with pytest.raises(InvalidSettings, match=rf"^{name} changes nothing under the policy {policy}; .* {readers}\.$"):
+        WrapSettings.for_policy(policy, {name: value})
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", [None, *PRESETS])
+def test_what_a_policy_was_made_with_makes_it_again(policy, name):
+    settings = WrapSettings.for_policy(policy, {"preset": name} if name else {})
+    assert WrapSettings.for_policy(policy, settings.to_dict()) == settings
 
 
 @pytest.mark.parametrize("policy", ["sdb", "nasty", "nasty-ke"])

@@ -11,7 +11,7 @@ CONFIG = {"preset": "quick", "batch_size": 6, "lr": 0.001, "mixup": 0.25}
 def test_a_policy_beside_follows_the_jobs_preset_and_training(workshop: Workshop) -> None:
     model = workshop.checked_model(as_safetensors(weights(classes=2)), num_classes=2)
     dataset = workshop.checked_dataset(image_folder(), "images.zip")
-    job = workshop.finished_job(model, dataset, policy="normal", config=CONFIG, evaluate=EVALUATE)
+    job = workshop.finished_job(model, dataset, policy="sdb-hardened", config=CONFIG, evaluate=EVALUATE)
     assert job["state"] == "succeeded", job["reason"]
     report = workshop.get(f"/v1/jobs/{job['id']}/report")
     assert report["not_measured"] == []

@@ -1,5 +1,7 @@
 """The paper's ablations and baselines: what each switch leaves out of the loss."""
 
+import dataclasses
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -74,7 +76,7 @@ def test_weights_below_zero_are_refused(name):
 def test_one_batch_is_overfitted(splits, key, architecture, batch, policy):
     torch.manual_seed(0)
     original, net = architecture.build().eval(), architecture.build()
-    settings = WrapSettings.for_policy(policy, {"mixup": 0.0, "wrong_keys": False})
+    settings = dataclasses.replace(WrapSettings.for_policy(policy), mixup=0.0, wrong_keys=False)
     case = Case(
         net=net,
         original=original,
