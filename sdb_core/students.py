@@ -91,6 +91,7 @@ class Classroom:
         if self.taught.augment == "none":
             return count
         batch = min(self.taught.batch_size, count)
+        batch -= batch % self.taught.accumulate  # as `training.Batches` cuts it
         return batch * max(self.taught.epochs * (count // batch), self.taught.min_steps)
 
     def lesson(self, group: Group, objective: _Maker) -> Lesson:

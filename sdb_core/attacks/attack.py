@@ -31,9 +31,9 @@ class Attack:
     `interface` is what the box's answers show it (INTERFACES; "topk": the `top` largest probabilities), `truth`
     whether it has the right labels, `holds` what it has beside (HOLDINGS), `images` the set it asks about
     (`sdb_core.queries`), `large` whether its student is as large as the model. It asks for one answer about each
-    image that teaches (none without `asks`) and for `extra_queries` beside; who `fits` something to the answers asks
-    about each image as it is, too. `layers`: it reads its student's layers, which a program does not show. `level`:
-    the least level of evidence that runs it.
+    image that teaches (none without `asks`), and in a `search` of so many steps about so many images a step, or all
+    there are; who `fits` something to the answers asks about each image as it is, too. `layers`: it reads its
+    student's layers, which a program does not show. `level`: the least level of evidence that runs it.
     `floor` "students" or, for who ends with the box's own weights in hand, "box": what the box itself predicts.
     Raises InvalidSettings for what is none of these.
     """
@@ -51,7 +51,7 @@ class Attack:
     asks: bool = True
     fits: bool = False
     layers: bool = False
-    extra_queries: int = 0
+    search: tuple[int, int] = (0, 0)
     floor: str = "students"
 
     def __post_init__(self) -> None:
@@ -72,9 +72,10 @@ class Attack:
     def query_budget(self, room: Classroom) -> int:
         """How many of the box's answers it uses."""
         group = self.group(room)
+        count, (steps, images) = len(room.images(group)), self.search
         taught = room.queries(group) if self.asks else 0
-        fitted = len(room.images(group)) if self.fits and room.taught.augment != "none" else 0
-        return taught + fitted + self.extra_queries
+        fitted = count if self.fits and room.taught.augment != "none" else 0
+        return taught + fitted + steps * min(images, count)
 
     def data_budget(self, room: Classroom) -> str:
         """What data the attacker has, in words."""

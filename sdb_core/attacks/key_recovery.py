@@ -84,6 +84,6 @@ ATTACKS = (
         interface="weights",
         prepare=prepare,
         holds="weights",
-        extra_queries=STEPS * IMAGES,
+        search=(STEPS, IMAGES),
     ),
 )

@@ -103,7 +103,7 @@ def _record(box: Path) -> dict[str, Any]:
 
 def _declared(attack: Attack) -> Answer:
     asked = [f"one for each image ({attack.images})"] if attack.asks else []
-    asked += [f"{attack.extra_queries} more"] if attack.extra_queries else []
+    asked += [f"{attack.search[0] * attack.search[1]} more at most"] if attack.search[0] else []
     return {
         "name": attack.name,
         "about": attack.about,

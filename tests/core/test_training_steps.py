@@ -1,6 +1,7 @@
 """The steps of the loop: they never wait, survive no NaN, may be cut into micro-batches, and run in bfloat16."""
 
 import dataclasses
+import functools
 import math
 
 import pytest
@@ -14,8 +15,9 @@ from sdb_core.distillation import fit, label_objective, new_student
 from sdb_core.errors import DatasetTooSmall, InvalidSettings, TrainingDiverged
 from sdb_core.evaluation import accuracy
 from sdb_core.observer import SilentObserver
-from sdb_core.settings import TrainingSettings
+from sdb_core.settings import TrainingSettings, WrapSettings
 from sdb_core.training import CPU, Batch, Run, train
+from sdb_core.wrapping import wrap
 
 SETTINGS = TrainingSettings(epochs=6, batch_size=16, augment="shift", checkpoint_seconds=0.0)
 
@@ -150,6 +152,28 @@ def test_a_frozen_teacher_answers_in_bfloat16_as_autocast_would(splits, normalis
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(answers(batch), teacher(x).float())
     assert {parameter.dtype for parameter in teacher.parameters()} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
+@pytest.mark.parametrize("policy", ["sdb", "sdb-hardened"])
+def test_a_compiled_objective_makes_the_same_box(policy, splits, key, architecture, monkeypatch):
+    """The graph is captured, and run by the interpreter: what a back end makes of it is PyTorch's."""
+    graphs = []
+
+    def run_as_captured(graph, _inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=run_as_captured))
+    original = new_student(architecture, seed=0, device=CPU)
+    boxes = []
+    for compiles in (False, True):
+        settings = WrapSettings.for_policy(policy, {"epochs": 1, "batch_size": 32, "compile": compiles})
+        facts = {"policy": policy, "settings": settings, "architecture": architecture}
+        boxes.append(wrap(original, splits.train, key, run=Run("w", 1), **facts).net.state_dict())
+    assert graphs
+    for name, value in boxes[0].items():
+        assert torch.allclose(value.float(), boxes[1][name].float(), atol=1e-6), name
 
 
 def test_compiling_without_a_compiler_is_refused_with_the_cure(splits, normalisation, monkeypatch):

@@ -119,13 +119,29 @@ def test_a_dataset_of_other_images_than_the_models_is_refused_before_any_work(wo
     assert workshop.post("/v1/jobs", body, status=422)["code"] == "image_shape_mismatch"
 
 
-def test_training_that_diverges_fails_the_job_and_publishes_nothing(workshop: Workshop) -> None:
+SHORT = {"epochs": 1, "min_steps": 0, "batch_size": 8}
+DIVERGING = [
+    (
+        "sdb-hardened",
+        {"optimiser": "sgd", "lr": 1e30, "clip": 0.0, "warmup": 0.0, "min_steps": 50},
+        "training_diverged",
+    ),
+    ("sdb", {**SHORT, "omega": 1e300}, "training_diverged"),
+    ("nasty", {**SHORT, "omega": 10**400}, "invalid_settings"),
+]
+
+
+@pytest.mark.parametrize(("policy", "config", "code"), DIVERGING)
+def test_training_that_diverges_fails_the_job_and_publishes_nothing(
+    workshop: Workshop, policy: str, config: dict[str, object], code: str
+) -> None:
     model = workshop.checked_model(as_safetensors(weights(classes=2)), num_classes=2)
     dataset = workshop.checked_dataset(image_folder(), "good.zip")
-    config = {"optimiser": "sgd", "lr": 1e30, "clip": 0.0, "warmup": 0.0, "min_steps": 50}
-    job = workshop.finished_job(model, dataset, config=config)
-    assert (job["state"], reason_of(job)) == ("failed", "training_diverged")
+    job = workshop.finished_job(model, dataset, policy=policy, config=config)
+    assert (job["state"], reason_of(job)) == ("failed", code)
+    assert job["box_id"] is None
     assert workshop.get("/v1/boxes")["data"] == []
+    assert workshop.stored_files("files/jobs") == []
 
 
 def test_a_student_that_cannot_read_the_images_fails_the_job_before_it_is_wrapped(workshop: Workshop) -> None:

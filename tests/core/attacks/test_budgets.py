@@ -49,14 +49,16 @@ def test_an_attack_asks_about_each_image_once_where_images_stay_as_they_are(atta
 
 
 @pytest.mark.parametrize("name", ["temperature-4", "linear-undo", "class-map-undo", "scm", "half-data", "mean-key"])
-def test_an_attack_asks_no_more_than_it_declares_where_images_are_augmented(name, subject):
-    images, declared = asked(named([name])[0], subject, AUGMENTED)
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_an_attack_asks_no_more_than_it_declares_where_images_are_augmented(name, accumulate, subject):
+    taught = dataclasses.replace(AUGMENTED.student_settings, accumulate=accumulate)
+    images, declared = asked(named([name])[0], subject, dataclasses.replace(AUGMENTED, student_settings=taught))
     assert len(images) == declared
 
 
 def test_who_holds_the_weights_declares_what_the_search_for_a_key_reads(room):
     recovery, tuned = named(["key-recovery", "fine-tuned-box"])
-    assert recovery.query_budget(room) == 200 * 128 + 96
+    assert recovery.query_budget(room) == 200 * 96 + 96  # of 128 images a step, had there been as many
     assert tuned.query_budget(room) == 0
 
 

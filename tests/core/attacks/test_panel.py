@@ -85,7 +85,8 @@ def test_an_attack_ends_in_a_row_of_the_schema(attack, rows):
     jsonschema.validate(row, row_schema)
     assert row["points_over_floor"] == pytest.approx(row["accuracy"]["mean"] - row["floor"]["mean"], abs=1e-3)
     asked = {"half": 48, "train": 96}.get(attack.images, 96) if attack.asks else 0
-    assert row["query_budget"] == asked + attack.extra_queries
+    steps, images = attack.search
+    assert row["query_budget"] == asked + steps * min(images, 96)
     assert ("without labels" in row["data_budget"]) != attack.truth
 
 
