@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--level", default="standard")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--compare", nargs="*", default=[])
+    parser.add_argument("--compare", nargs="*", default=["sdb"], help="policies that wrap the same model beside")
     parser.add_argument("--page", type=Path, help="keep the report's page here")
     parser.add_argument("--out", type=Path, default=Path("bench/results/cifar10_job.json"))
     return parser.parse_args()
@@ -106,7 +106,7 @@ def _write(given: argparse.Namespace, report: dict[str, Any], *, teacher: dict[s
         "job_seconds": seconds,
     }
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(ran | {"report": report | {"history": []}}, indent=1) + "\n")
+    given.out.write_text(json.dumps(ran | {"report": report}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

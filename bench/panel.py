@@ -123,12 +123,12 @@ def paper_beside(task: Task, given: argparse.Namespace, seed: int) -> dict[str, 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Mean, deviation and standard error over the seeds; for each attack its points over its own floor."""
     found: dict[str, Any] = {
-        part: {name: _spread([row[part][name] for row in rows]) for name in rows[0][part]}
+        part: {name: spread([row[part][name] for row in rows]) for name in rows[0][part]}
         for part in ("accuracy", "students")
     }
-    found["lost"] = _spread([row["accuracy"]["original"] - row["accuracy"]["closed"] for row in rows])
-    found["hidden"] = _spread([row["students"]["scratch"] - row["students"]["closed"] for row in rows])
-    found["taught"] = _spread([row["students"]["open"] - row["students"]["from_original"] for row in rows])
+    found["lost"] = spread([row["accuracy"]["original"] - row["accuracy"]["closed"] for row in rows])
+    found["hidden"] = spread([row["students"]["scratch"] - row["students"]["closed"] for row in rows])
+    found["taught"] = spread([row["students"]["open"] - row["students"]["from_original"] for row in rows])
     names = dict.fromkeys(name for row in rows for name in row["attacks"])
     found["attacks"] = {name: _over([row["attacks"][name] for row in rows if name in row["attacks"]]) for name in names}
     plain = {name: attack for name, attack in found["attacks"].items() if attack["holds"] == "nothing"}
@@ -137,7 +137,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     sound = [row for row in beside if "collapsed" not in row]
     found["sdb"] = {"seeds": len(beside), "collapsed": len(beside) - len(sound)}
     if sound:
-        found["sdb"] |= {name: _spread([row[name] for row in sound]) for name in sound[0]}
+        found["sdb"] |= {name: spread([row[name] for row in sound]) for name in sound[0]}
     return found
 
 
@@ -161,13 +161,14 @@ def _over(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "holds": rows[0]["holds"],
         "seeds": len(rows),
-        "accuracy": _spread([row["accuracy"] for row in rows]),
-        "floor": _spread([row["floor"] for row in rows]),
-        "over": _spread([row["accuracy"] - row["floor"] for row in rows]),
+        "accuracy": spread([row["accuracy"] for row in rows]),
+        "floor": spread([row["floor"] for row in rows]),
+        "over": spread([row["accuracy"] - row["floor"] for row in rows]),
     }
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def spread(values: list[float]) -> dict[str, float]:
+    """Mean, sample deviation and standard error, rounded."""
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     error = deviation / len(values) ** 0.5
     return {"mean": round(statistics.mean(values), 2), "std": round(deviation, 2), "error": round(error, 2)}

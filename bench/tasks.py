@@ -93,7 +93,7 @@ def fold(task: Task, data: str | Path, *, seed: int) -> Splits:
 
 def original_of(task: Task, splits: Splits, *, seed: int) -> nn.Module:
     """A provider's model, trained with this seed."""
-    net = new_student(_architecture(task, splits), seed=seed, device=CPU)
+    net = new_student(architecture_of(task, splits), seed=seed, device=CPU)
     scale = Normalisation.measured(splits.train.images)
     fit(net, splits.train, normalisation=scale, settings=task.original, run=Run("original", seed))
     return net
@@ -109,7 +109,7 @@ def wrapped(
     values: dict[str, Any] | None = None,
 ) -> Subject:
     """The original's box under this policy, with a key of its own."""
-    architecture, scale = _architecture(task, splits), Normalisation.measured(splits.train.images)
+    architecture, scale = architecture_of(task, splits), Normalisation.measured(splits.train.images)
     settings = WrapSettings.for_policy(policy, {**task.wrap, **(values or {})})
     generator = torch.Generator().manual_seed(_KEY_SEEDS + seed)
     key = Key.random(architecture.shape, mean=scale.mean, std=scale.std, lam=settings.lam, generator=generator)
@@ -147,7 +147,8 @@ def described(task: Task) -> dict[str, Any]:
     }
 
 
-def _architecture(task: Task, splits: Splits) -> Architecture:
+def architecture_of(task: Task, splits: Splits) -> Architecture:
+    """The original's net for these images."""
     return Architecture(task.net, len(splits.train.class_names), *splits.shape)
 
 

@@ -1,6 +1,6 @@
 """Whole recipes by name: how the original, the box, the students and the evidence are made.
 
-`paper-cifar10` and `paper-cifar100` follow the papers' text, and the authors' code where the text is silent;
+`paper-cifar10` and `paper-cifar100` follow the papers' text, and where it is silent (but for omega and eta) the code;
 `authors-code` follows JngwenYe/SDB's code for CIFAR-10; `nasty-tiny-imagenet` follows [NT code]; `photographs` is ours
 for small colour images and was chosen on 2,500 of CIFAR-10's training images (docs/method.md); `quick` is a look in a
 minute, never a result. The sources are those of `data_presets.py`.
