@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, default="digits")
     parser.add_argument("--data", default="builtin:digits")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--smoothings", type=float, nargs="+", default=SMOOTHINGS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--panel", type=Path, help="its rows (default: bench/results/panel_TASK.json, if it is there)")
     parser.add_argument("--out", type=Path)
@@ -48,7 +49,8 @@ def main() -> None:
     attacked = json.loads(panel.read_text())["per_seed"] if panel.is_file() else []
     splits, rows = opened(task, given.data), []
     for seed in given.seeds:
-        rows.append({"seed": seed, "students": {str(one): taught(task, splits, one, seed=seed) for one in SMOOTHINGS}})
+        scores = {str(smoothing): taught(task, splits, smoothing, seed=seed) for smoothing in given.smoothings}
+        rows.append({"seed": seed, "students": scores})
         print(rows[-1], flush=True)
     result = {
         "task": described(dataclasses.replace(task, wrap={}, hardened={})),
