@@ -7,7 +7,17 @@ from typing import Any
 
 from sdb_core.attacks import PANEL, Attack
 from sdb_core.checkpoints import sha256_of
-from sdb_core.commands.options import Answer, add_command, add_preset, loaded, plain, run_of, settings_of, task
+from sdb_core.commands.options import (
+    Answer,
+    add_command,
+    add_preset,
+    check_place,
+    loaded,
+    plain,
+    run_of,
+    settings_of,
+    task,
+)
 from sdb_core.errors import BoxUnreadable
 from sdb_core.files import write_atomically
 from sdb_core.keys import Key
@@ -42,6 +52,7 @@ def _subject_options(parser: argparse.ArgumentParser, *, level: str, required: b
 
 
 def _evaluate(given: argparse.Namespace) -> Answer:
+    check_place(given.out)
     settings = _asked(given)
     if given.state:
         given.state.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from sdb_core.checkpoints import save_weights, sha256_of
-from sdb_core.commands.options import Answer, add_command, add_preset, loaded, run_of, settings_of, task
+from sdb_core.commands.options import Answer, add_command, add_preset, check_place, loaded, run_of, settings_of, task
 from sdb_core.distillation import distill, fit, new_student
+from sdb_core.errors import InvalidSettings
 from sdb_core.evaluation import accuracy
 from sdb_core.files import write_atomically
 from sdb_core.keys import Key
@@ -18,6 +19,8 @@ from sdb_core.nets import Architecture
 from sdb_core.normalise import Normalisation
 from sdb_core.settings import POLICIES, StudentSettings, TrainingSettings, WrapSettings, over_preset
 from sdb_core.wrapping import wrap
+
+_WEIGHTS = ".safetensors"
 
 
 def add_to(commands: Any) -> None:
@@ -34,12 +37,13 @@ def add_to(commands: Any) -> None:
     teaching.add_argument("--teacher", type=Path, required=True)
     teaching.add_argument("--student", default="sdb:cnn-small")
     teaching.add_argument("--key", type=Path)
-    teaching.add_argument("--out", type=Path)
+    teaching.add_argument("--out", type=Path, metavar="FILE.safetensors")
     for command in (training, wrapping, teaching):
         add_preset(command)
 
 
 def _train(given: argparse.Namespace) -> Answer:
+    check_place(given.out, suffix=_WEIGHTS)
     splits, normalisation, architecture = task(given)
     net = new_student(architecture, seed=given.seed, device=torch.device(given.device))
     settings = TrainingSettings.from_dict(over_preset(settings_of(given), "original"))
@@ -56,6 +60,9 @@ def _train(given: argparse.Namespace) -> Answer:
 
 
 def _wrap(given: argparse.Namespace) -> Answer:
+    check_place(given.checkpoint)
+    if given.out.is_file():
+        raise InvalidSettings(f"{given.out} is a file, and a box is a folder; choose another name.")
     splits, normalisation, architecture = task(given)
     original = loaded(given.model, architecture, device=given.device)
     settings = WrapSettings.for_policy(given.policy, settings_of(given))
@@ -92,6 +99,7 @@ def _wrap(given: argparse.Namespace) -> Answer:
 
 
 def _distill(given: argparse.Namespace) -> Answer:
+    check_place(given.out, suffix=_WEIGHTS)
     key = Key.load(given.key) if given.key else None
     splits, normalisation, architecture = task(given, key=key)
     teacher = loaded(given.teacher, architecture, device=given.device)

@@ -102,6 +102,18 @@ def loaded(path: Path, architecture: Architecture, *, device: str) -> nn.Module:
     return net.to(device).eval()
 
 
+def check_place(path: Path | None, *, suffix: str = "") -> None:
+    """Raise InvalidSettings, before the work, where its result could not be written or read again."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise InvalidSettings(f"There is no folder {path.parent}; make it first.")
+    if path.is_dir():
+        raise InvalidSettings(f"{path} is a folder; name a file in it.")
+    if not path.name.endswith(suffix):
+        raise InvalidSettings(f"{path.name} could not be read again; choose a name that ends in {suffix}.")
+
+
 def run_of(given: argparse.Namespace, stage: str) -> Run:
     """A run with progress on stderr."""
     return Run(

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sdb_core.commands.options import Answer, plain
+from sdb_core.commands.options import Answer, check_place, plain
 from sdb_core.errors import InvalidSettings, ReportUnreadable
 from sdb_core.evidence import read_report
 from sdb_core.files import write_atomically
@@ -26,9 +26,9 @@ def add_to(commands: Any) -> None:
 def _report(given: argparse.Namespace) -> Answer:
     report = _read(given.report)
     out = given.out or given.report.with_suffix(".html")
-    for folder in filter(None, (out.parent, given.figures and given.figures.parent)):
-        if not folder.is_dir():
-            raise InvalidSettings(f"There is no folder {folder}; make it first.")
+    check_place(out)
+    if given.figures and not given.figures.parent.is_dir():
+        raise InvalidSettings(f"There is no folder {given.figures.parent}; make it first.")
     write_atomically(out, report_page(report).encode())
     return {"page": str(out), "figures": _write_figures(report, given.figures) if given.figures else []}
 

@@ -122,6 +122,28 @@ def test_a_refusal_names_code_and_cure_and_exits_1(capsys, tmp_path, monkeypatch
     assert code in printed.err
 
 
+NOWHERE = {
+    "no folder": (("train", "--out", "absent/m.safetensors"), "make it first"),
+    "a name that is not read": (("train", "--out", "m.ckpt"), "ends in .safetensors"),
+    "a folder for a file": (("distill", "--teacher", "m.pt", "--out", "."), "name a file in it"),
+    "a file for a folder": (("wrap", "--model", "m.pt", "--out", "kept"), "choose another name"),
+    "a state nowhere": (("wrap", "--model", "m.pt", "--out", "b", "--checkpoint", "absent/s"), "make it first"),
+    "a report nowhere": (("attack", "--model", "m.pt", "--box", "b", "--out", "absent/r.json"), "make it first"),
+}
+
+
+@pytest.mark.parametrize("wrong", NOWHERE)
+def test_a_place_that_cannot_take_the_result_is_refused_before_the_work(wrong, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kept").write_text("precious")
+    arguments, cure = NOWHERE[wrong]
+    assert main([*arguments, "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == "invalid_settings"
+    assert cure in error["message"]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
 def test_wrong_usage_exits_2():
     found = subprocess.run([sys.executable, "-m", "sdb_core", "fly"], capture_output=True, text=True, check=False)
     assert found.returncode == 2
