@@ -1,6 +1,6 @@
 """What a traced key costs who is allowed to use it, and what it costs a leaker to get rid of the trace.
 
-    python -m bench.tracing_cost --trembling --out bench/results/tracing_digits.json
+    python -m bench.tracing_cost --trembling --out FILE
     python -m bench.tracing_cost --data FOLDER --train 3000 --out bench/results/tracing_cifar10.json
 
 FOLDER holds CIFAR-10 as `train.parquet` and `test.parquet`; without it the builtin digits are used. Each seed has its
