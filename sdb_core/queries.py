@@ -22,7 +22,7 @@ _WITHOUT_PHOTOGRAPHS = (
 
 @dataclass(frozen=True)
 class ImageSet:
-    """How a set is made of the training images (and a seed), and what it is, in words about `{count}` images.
+    """How a set is made of the training images (and a seed), and what it is, in words about `{count:,}` images.
 
     What is not made of the training images takes only their number and shape, and has no labels. `missing` says why
     this machine cannot make the set, and the cure; it is empty where it can.
@@ -145,11 +145,11 @@ def _stored(pixels: Tensor) -> Tensor:
 
 
 IMAGE_SETS = {
-    "train": ImageSet("all {count} training images", _all),
-    "half": ImageSet("{count} training images, a random half of each class", _half),
-    "shifted": ImageSet("{count} training images, each shifted by chance", _shifted),
+    "train": ImageSet("all {count:,} training images", _all),
+    "half": ImageSet("{count:,} training images, a random half of each class", _half),
+    "shifted": ImageSet("{count:,} training images, each shifted by chance", _shifted),
     "photographs": ImageSet(
-        "{count} crops of two photographs of other things, none of the task's images", _photographs, _no_pictures
+        "{count:,} crops of two photographs of other things, none of the task's images", _photographs, _no_pictures
     ),
-    "drawings": ImageSet("no data: {count} images drawn by chance (dead leaves)", _drawings),
+    "drawings": ImageSet("no data: {count:,} images drawn by chance (dead leaves)", _drawings),
 }

@@ -92,17 +92,24 @@ def effectiveness(students: dict[str, Value]) -> dict[str, Any]:
     hidden, error = _apart(students["scratch"], students["closed"])
     spread = math.hypot(students["open"]["std"], students["from_original"]["std"])
     short = students["from_original"]["mean"] - students["open"]["mean"]
-    taught = short <= min(spread, _MOST_SHORT)
     why = (
         f"A student without the key ends {_points(hidden, limit=EFFECTIVENESS_LIMIT)} below one that never saw the box "
         f"({students['closed']['mean']:.1f}% against {students['scratch']['mean']:.1f}%, at least "
         f"{EFFECTIVENESS_LIMIT:g} wanted). A student with the key reaches {students['open']['mean']:.1f}%, one of the "
-        f"original {students['from_original']['mean']:.1f}%: {_points(max(short, 0.0))} short, at most "
-        f"{min(spread, _MOST_SHORT):.1f} allowed (the spread over the seeds, {spread:.1f}, but no more than "
-        f"{_MOST_SHORT:g})."
+        f"original {students['from_original']['mean']:.1f}%: {_taught(short, spread=spread)}"
     )
-    passed = hidden >= EFFECTIVENESS_LIMIT and taught
+    passed = hidden >= EFFECTIVENESS_LIMIT and short <= min(spread, _MOST_SHORT)
     return _verdict(passed, value=hidden, limit=EFFECTIVENESS_LIMIT, why=why, error=error)
+
+
+def _taught(short: float, *, spread: float) -> str:
+    """How far the open student ends from the original's."""
+    if short <= 0:
+        return f"{_points(-short)} more."
+    return (
+        f"{_points(short)} short, at most {min(spread, _MOST_SHORT):.1f} allowed (the spread over the seeds, "
+        f"{spread:.1f}, but no more than {_MOST_SHORT:g})."
+    )
 
 
 def uniqueness(students: dict[str, Value], attacks: list[Row]) -> dict[str, Any]:

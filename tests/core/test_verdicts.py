@@ -40,6 +40,16 @@ def test_a_verdict_on_students_has_the_standard_error_of_its_number():
     assert verdicts.robustness([row("a", 0.5)], box=value(95), scratch=value(90))["standard_error"] == both
 
 
+@pytest.mark.parametrize(
+    ("opened", "told", "passes"),
+    [(97.2, "96.0%: 1.2 points more.", True), (95.5, "96.0%: 0.5 points short, at most 0.8", True), (95, "1.0", False)],
+)
+def test_how_far_the_key_teaches_is_told_by_its_side_of_the_original(opened, told, passes):
+    found = verdicts.effectiveness(students(scratch=95, closed=88, from_original=96, open=opened))
+    assert told in found["why"]
+    assert found["pass"] is passes
+
+
 def test_a_single_student_has_none():
     alone = {"floor": value(95, 0.0, 1), "accuracy": value(95.5, 0.0, 1)}
     found = verdicts.robustness([row("a", 0.5) | alone], box=value(95), scratch=value(90))
