@@ -29,43 +29,56 @@ OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "hardened light": ("sdb-hardened", _MOVING | _FEW),
     "hardened light cached": ("sdb-hardened", _STILL | _FEW),
 }
+# Inputs of the box's net, and of each frozen net, as multiples of the batch.
+FLOORS: dict[str, tuple[float, tuple[int, ...]]] = {
+    "floor": (2.0, (1, 1)),
+    "floor of hardened": (4.0, (2,)),
+    "floor of hardened light": (2.25, (1,)),
+}
 AUTHORS, AUTHORS_BFLOAT16 = "authors", "authors in bfloat16"
 NAMES = (*OURS, AUTHORS, AUTHORS_BFLOAT16)
 Steps = Callable[[int], None]
 
 
 def contestants(given: argparse.Namespace) -> dict[str, Steps]:
-    """By name, the floor first: each takes so many steps when called with their number."""
+    """By name, the floors first: each takes so many steps when called with their number."""
     makers: dict[str, Callable[[], Steps]] = {name: partial(_ours, name, given) for name in OURS}
     makers[AUTHORS] = partial(_theirs, given, bfloat16=False)
     if given.precision == "bfloat16":
         makers[AUTHORS_BFLOAT16] = partial(_theirs, given, bfloat16=True)
     wanted = {name: make for name, make in makers.items() if not given.only or name in given.only}
-    return {"floor": _held(Floor(given))} | {name: make() for name, make in wanted.items()}
+    floors = {name: Floor(given, *FLOORS[name]) for name in FLOORS if name == "floor" or _of(name) in wanted}
+    return {name: _held(floor) for name, floor in floors.items()} | {name: make() for name, make in wanted.items()}
+
+
+def _of(floor: str) -> str:
+    return floor.removeprefix("floor of ")
 
 
 class Floor:
-    """What no step can do without: 8 forwards of B inputs."""
+    """What a step on so many inputs cannot do without: for two streams, T and T0 8 forwards of B inputs."""
 
-    def __init__(self, given: argparse.Namespace) -> None:
+    def __init__(self, given: argparse.Namespace, streams: float = 2.0, asked: tuple[int, ...] = (1, 1)) -> None:
         self.bfloat16 = given.precision == "bfloat16"
-        self.net, *self.frozen = (net.to(memory_format=torch.channels_last) for net in _nets(given))
+        self.net, *frozen = (net.to(memory_format=torch.channels_last) for net in _nets(given))
+        self.frozen, self.asked = frozen[: len(asked)], [count * given.batch for count in asked]
         for net in self.frozen:
             net.eval().requires_grad_(False)
         if given.compile:
             for net in (self.net, *self.frozen):
                 net.compile(dynamic=False)
-        x = torch.randn(2 * given.batch, 3, given.size, given.size, generator=torch.Generator().manual_seed(SEED))
+        rows = round(streams * given.batch)
+        x = torch.randn(rows, 3, given.size, given.size, generator=torch.Generator().manual_seed(SEED))
         self.x = x.to(given.device).contiguous(memory_format=torch.channels_last)
-        self.slope = torch.ones(2 * given.batch, given.classes, device=given.device) / given.batch
+        self.slope = torch.ones(rows, given.classes, device=given.device) / given.batch
 
     def __call__(self) -> None:
         """Take one step."""
         self.net.zero_grad(set_to_none=True)
         with torch.autocast(self.x.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
             with torch.no_grad():
-                for net in self.frozen:
-                    net(self.x[: len(self.x) // 2])
+                for net, count in zip(self.frozen, self.asked, strict=True):
+                    net(self.x[:count])
             logits = self.net(self.x)
         logits.backward(self.slope.to(logits.dtype))
 

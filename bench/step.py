@@ -12,7 +12,8 @@ The images are noise, as a step costs the same on any. Contestants, in a new ord
   clipping, optimiser and checks. The first shifts and flips its images, so T and T0 answer live; for the second
   they have answered before.
 - `hardened`, `hardened cached`: the same for `sdb-hardened`, which sees more inputs than the floor; `light`: with
-  wrong keys on a quarter of the batch and no mixtures, as for photographs.
+  wrong keys on a quarter of the batch and no mixtures, as for photographs. `floor of hardened`: one forward and
+  backward on the 4B inputs that it sees, one forward of T on images and mixtures (14 forwards of B); likewise `light`.
 - `authors`, always in float32, and `authors in bfloat16`: `bench/authors_step.py`.
 
 A round times `--steps` steps of each: on a CPU with one thread the process's own processor time, which other work on
@@ -97,6 +98,7 @@ def _waits(step: Steps) -> int:
 
 def _ratios(samples: dict[str, list[float]]) -> dict[str, dict[str, float]]:
     pairs = [(name, "floor") for name in samples if name != "floor"]
+    pairs += [(name, f"floor of {name}") for name in samples if f"floor of {name}" in samples]
     pairs += [(theirs, ours) for theirs in samples if "authors" in theirs for ours in samples if ours in OURS]
     return {
         f"{above} / {below}": _spread([a / b for a, b in zip(samples[above], samples[below], strict=True)])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bench import step
+from bench.contestants import FLOORS
 from bench.paper_tables.__main__ import main
 from bench.paper_tables.chosen import SCALES
 from tests.absent_gpu import absent_gpu
@@ -36,5 +37,5 @@ def test_every_contestant_takes_its_steps(tmp_path: Path) -> None:
         step.main([*SMALL, "--device", "cuda", "--precision", "bfloat16", "--json", str(tmp_path / "step.json")])
     [row] = json.loads((tmp_path / "step.json").read_text())
     assert (row["device"], row["clock"]) == ("a GPU that is not there", "wall clock")
-    assert set(row["milliseconds"]) == {"floor", *step.OURS, "authors", "authors in bfloat16"}
+    assert set(row["milliseconds"]) == {*FLOORS, *step.OURS, "authors", "authors in bfloat16"}
     assert set(row["waits_in_20_steps"]) == set(row["milliseconds"])

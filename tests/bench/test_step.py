@@ -50,6 +50,21 @@ def test_the_floor_is_eight_forwards_of_the_batch(monkeypatch):
     assert nets[1].weight.grad is None
 
 
+def test_a_policy_that_sees_more_inputs_has_a_floor_of_its_own(tmp_path):
+    step.main([*SMALL, "--only", "hardened", "--json", str(tmp_path / "step.json")])
+    [row] = json.loads((tmp_path / "step.json").read_text())
+    assert set(row["ratios"]) == {"hardened / floor", "floor of hardened / floor", "hardened / floor of hardened"}
+
+
+def test_the_floor_of_more_inputs_asks_the_original_of_more(monkeypatch):
+    nets = [Heard() for _ in range(3)]
+    monkeypatch.setattr("bench.contestants._nets", lambda given: nets)
+    given = argparse.Namespace(batch=4, size=1, classes=3, device="cpu", precision="float32", compile=False)
+    monkeypatch.setattr(torch, "randn", lambda rows, *_, generator: torch.ones((rows, 4, 1, 1)))
+    Floor(given, 4.0, (2,))()
+    assert [net.asked for net in nets] == [[(16, True)], [(8, False)], []]
+
+
 def test_the_authors_step_moves_the_weights_as_their_formula_says():
     """A second writing, slower, of the loss in their `train_smb.py`."""
     torch.manual_seed(0)
