@@ -46,7 +46,14 @@ def _commands(place: Path) -> dict[str, list[str]]:
     net = str(place / "net.safetensors")
     return {
         "train": ["train", data, "--out", net, "--set", "epochs=4", "--set", "batch_size=16"],
-        "pictures": ["train", f"--data={place / 'pictures.zip'}", "--out", str(place / "pictures.safetensors"), "--set", "epochs=0"],
+        "pictures": [
+            "train",
+            f"--data={place / 'pictures.zip'}",
+            "--out",
+            str(place / "pictures.safetensors"),
+            "--set",
+            "epochs=0",
+        ],
         "wrap": ["wrap", data, model, "--out", str(place / "box"), *BRIEF],
         "attack": ["attack", *judged, "--attacks", *ATTACKS],
         "evaluate": ["evaluate", *judged, "--level", "quick", "--compare", "ke"],
