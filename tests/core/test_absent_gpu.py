@@ -15,12 +15,13 @@ from sdb_core.normalise import Normalisation
 from sdb_core.observer import SilentObserver
 from sdb_core.report import make_report
 from sdb_core.report_page import report_page
-from sdb_core.settings import EvaluationSettings, StudentSettings, TrainingSettings, WrapSettings
+from sdb_core.settings import TrainingSettings, WrapSettings
 from sdb_core.settings.wrapping import POLICIES
 from sdb_core.subject import Subject
 from sdb_core.training import CPU, Run
 from sdb_core.wrapping import wrap
 from tests.absent_gpu import GPU, absent_gpu
+from tests.core.attacks.conftest import SETTINGS
 from tests.core.conftest import bars
 
 GENTLE = {"omega": 0.01}
@@ -126,14 +127,7 @@ def test_a_stopped_wrap_goes_on_there_to_the_same_box(original, splits, key, arc
 def test_the_whole_evidence_is_made_there(original, splits, key, architecture, tmp_path):
     box, settings = wrapped(original, splits, key, architecture)
     subject = Subject(original, box.net, key, splits, architecture, "sdb-hardened", settings, 0, box.history, "ab" * 32)
-    evaluation = EvaluationSettings(
-        level="full",
-        seeds=1,
-        student="sdb:cnn-small",
-        compare=(),
-        student_settings=StudentSettings(epochs=1, batch_size=32),
-    )
-    report = make_report(subject, settings=evaluation, run=Run("evaluate", 3, device=GPU), state_folder=tmp_path)
+    report = make_report(subject, settings=SETTINGS, run=Run("evaluate", 3, device=GPU), state_folder=tmp_path)
     assert {attack["name"] for attack in report["attacks"]} == {attack.name for attack in PANEL}
     assert report["not_measured"] == []
     assert report["provenance"]["device"].startswith("cuda:0")
