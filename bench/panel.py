@@ -171,7 +171,7 @@ def spread(values: list[float]) -> dict[str, float]:
     """Mean, sample deviation and standard error, rounded."""
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     error = deviation / len(values) ** 0.5
-    return {"mean": round(statistics.mean(values), 2), "std": round(deviation, 2), "error": round(error, 2)}
+    return {"mean": round(statistics.mean(values), 3), "std": round(deviation, 3), "error": round(error, 3)}
 
 
 def _setting(pair: str) -> tuple[str, Any]:
