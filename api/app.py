@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -11,7 +12,6 @@ from api import health, reference
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
-from api.boxes.sessions import Sessions
 from api.dashboard.frame import DashboardFrame
 from api.dashboard.routes import router as dashboard
 from api.datasets.routes import router as datasets
@@ -23,6 +23,9 @@ from api.licenses.routes import router as licenses
 from api.limits import RateLimit
 from api.middleware import ProblemForTooLarge, RequestLog
 from api.models.routes import router as models
+from api.predictions.lane import Lane
+from api.predictions.routes import router as predictions
+from api.predictions.wire import Tickets
 from api.uploads.routes import router as uploads
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
@@ -45,7 +48,9 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.runtime = runtime
-    app.state.sessions = Sessions(runtime.storage, capacity=runtime.settings.session_cache_bytes)
+    app.state.lane = Lane(runtime)
+    app.state.tickets = Tickets(app.state.lane)
+    app.state.forget = app.state.lane.forget
     install_error_handlers(app)
     for router in (
         health.router,
@@ -59,6 +64,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         boxes,
         licensed_boxes,
         licenses,
+        predictions,
         audit,
         dashboard,
     ):
@@ -75,6 +81,7 @@ class _Application(FastAPI):
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    yield {"tickets": app.state.tickets}  # for the server's protocol, see api/predictions/wire.py
+    app.state.lane.close()
     app.state.runtime.database.close()

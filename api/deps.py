@@ -9,6 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from sdb_service import identity
+from sdb_service.db import after_commit
 from sdb_service.errors import Forbidden, Unauthenticated
 from sdb_service.identity import Caller
 from sdb_service.runtime import Runtime
@@ -30,8 +31,9 @@ def _reading(runtime: RuntimeDep) -> Iterator[Session]:
         yield session
 
 
-def _writing(runtime: RuntimeDep) -> Iterator[Session]:
+def _writing(request: Request, runtime: RuntimeDep) -> Iterator[Session]:
     with runtime.database.transaction() as session:
+        after_commit(session, request.app.state.forget)  # whoever lost a right has lost it by the time of the answer
         yield session
 
 

@@ -19,6 +19,7 @@ from sdb_service.settings import Settings
 log = logging.getLogger(__name__)
 
 _FREE = ("/healthz", "/readyz", "/dashboard/static/")
+_COUNTED_BY_IMAGE = ("/predict", "/distill", "/infer")  # see api/predictions/budgets.py
 
 
 class RateLimit:
@@ -31,7 +32,7 @@ class RateLimit:
         self._limiter = FixedWindowRateLimiter(storage_from_string(shared, wrap_exceptions=True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(_FREE):
+        if scope["type"] != "http" or _is_free(scope["path"]):
             await self.app(scope, receive, send)
             return
         who = _who(scope)
@@ -59,6 +60,10 @@ class RateLimit:
         wait = max(1, int(window.reset_time - time.time()) + 1)
         error = TooManyRequests("rate_limited", f"Too many requests; wait {wait} s.", retry_after=wait)
         await from_service_error(error)(scope, receive, send_with_headers)
+
+
+def _is_free(path: str) -> bool:
+    return path.startswith(_FREE) or path.endswith(_COUNTED_BY_IMAGE)
 
 
 def _who(scope: Scope) -> str:

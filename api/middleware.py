@@ -14,9 +14,9 @@ from sdb_service.logs import request_id
 
 log = logging.getLogger("api.requests")
 
-_SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LOGIN = "/dashboard/login/"  # what follows is a one-time link
-_SECURITY_HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -34,7 +34,7 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         offered = Headers(scope=scope).get("x-request-id", "")
-        token = request_id.set(offered if _SANE_ID.fullmatch(offered) else new_id("req"))
+        token = request_id.set(offered if SANE_ID.fullmatch(offered) else new_id("req"))
         started, status = time.perf_counter(), 500
 
         async def send_with_id(message: Message) -> None:
@@ -43,7 +43,7 @@ class RequestLog:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id.get() or ""
-                for name, value in _SECURITY_HEADERS.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 

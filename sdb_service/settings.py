@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     max_predict_images: int = Field(1024, gt=0)
     session_cache_bytes: int = Field(2**30, gt=0, description="Loaded boxes kept in memory by the API, in ONNX bytes.")
     requests_per_minute: int = Field(6000, gt=0, description="Per token, or per address where there is none.")
+    images_per_minute: int = Field(1_000_000, gt=0, description="Predictions of one account.")
+    public_images_per_minute: int = Field(6000, gt=0, description="Predictions of one address without a token.")
 
     lease_seconds: float = Field(60, gt=0)
     heartbeat_seconds: float = Field(15, gt=0)

@@ -1,14 +1,11 @@
-"""`/v1/boxes`: boxes, their publication and their predictions."""
+"""`/v1/boxes`: boxes, their publication and their weights."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from api.boxes import predicting, queries, schemas, service
-from api.boxes.decoding import NPY
-from api.boxes.receiving import COUNTED_AS_IT_STREAMS, read_body
+from api.boxes import queries, schemas, service
 from api.deps import CallerDep, OptionalCaller, ReadSession, RuntimeDep, WriteSession
 from api.paging import Page, PagingDep, page
 from sdb_service.recording import record_act
@@ -61,35 +58,3 @@ def get_checkpoint(
         "Cache-Control": "no-store",
     }
     return StreamingResponse(runtime.storage.read(key), media_type="application/octet-stream", headers=headers)
-
-
-@router.post("/{box_id}/predict", response_model=schemas.Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
-async def predict(
-    box_id: str,
-    request: Request,
-    caller: OptionalCaller,
-    runtime: RuntimeDep,
-    outputs: Annotated[str | None, Query(alias="return", description="labels, probs, logits; comma-separated")] = None,
-    temperature: Annotated[float, Query(ge=0.01, le=1000, allow_inf_nan=False)] = 1.0,
-    top_k: Annotated[int | None, Query(ge=1, le=100_000)] = None,
-    resize: bool = False,
-) -> Any:
-    """Public once the box is published. The body is a PNG, a JPEG, or a batch as npy; `Accept` npy answers npy."""
-    box = await run_in_threadpool(predicting.find_box, runtime, caller, box_id)
-    wanted = predicting.wanted_outputs(box, caller, outputs)
-    body = await read_body(request, limit=runtime.settings.max_predict_bytes)
-    logits = await run_in_threadpool(
-        predicting.logits_of,
-        box,
-        body,
-        request.headers.get("content-type", ""),
-        sessions=request.app.state.sessions,
-        runtime=runtime,
-        resize=resize,
-    )
-    most = box.num_classes if queries.is_owner(caller, box) else box.top_k
-    if NPY in request.headers.get("accept", ""):
-        content = predicting.as_npy(logits, outputs=wanted, temperature=temperature, num_shown=most)
-        return Response(content, media_type=NPY)
-    shown = min(top_k or box.top_k, most)
-    return predicting.as_json(box, logits, outputs=wanted, temperature=temperature, top_k=shown)

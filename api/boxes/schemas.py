@@ -1,4 +1,4 @@
-"""The HTTP shapes of boxes and predictions."""
+"""The HTTP shapes of boxes."""
 
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -59,24 +59,3 @@ class Box(PublicBox):
         derived = {"published": row.published_at is not None, "has_report": row.report_key is not None}
         plain = {name: getattr(row, name) for name in cls.model_fields if name not in derived}
         return cls.model_validate(plain | derived)
-
-
-class ClassProb(BaseModel):
-    label: int
-    class_name: str | None
-    prob: float
-
-
-class Prediction(BaseModel):
-    """The answer for one image; parts that were not asked for are null."""
-
-    label: int
-    class_name: str | None
-    probs: list[ClassProb] | None = None
-    logits: list[float] | None = None
-
-
-class Predictions(BaseModel):
-    box_id: str
-    labels: list[int]
-    predictions: list[Prediction]

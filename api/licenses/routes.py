@@ -1,17 +1,12 @@
 """`/v1/licenses`: who may have a box's knowledge, and the key itself."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
 
-from api.boxes.decoding import NPY
-from api.boxes.predicting import as_json, as_npy
-from api.boxes.receiving import COUNTED_AS_IT_STREAMS, read_body
-from api.boxes.schemas import Predictions
+from api.bodies.receiving import COUNTED_AS_IT_STREAMS, read_body
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
-from api.licenses import distilling, keys, queries, schemas, service, tracing
+from api.licenses import keys, queries, schemas, service, tracing
 from api.paging import Page, PagingDep, page
 from sdb_service.tables import License
 
@@ -64,27 +59,6 @@ def get_key(license_id: str, caller: CallerDep, session: WriteSession, runtime: 
         "Cache-Control": "no-store",
     }
     return Response(content, media_type="application/octet-stream", headers=headers)
-
-
-@boxes_router.post("/{box_id}/distill", response_model=Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
-async def distill(box_id: str, request: Request, caller: CallerDep, runtime: RuntimeDep, resize: bool = False) -> Any:
-    """Open logits for licensed customers; same bodies as predict. The server blends the key in, which never leaves."""
-    box = await run_in_threadpool(distilling.require_license, runtime, caller, box_id)
-    body = await read_body(request, limit=runtime.settings.max_predict_bytes)
-    logits = await run_in_threadpool(
-        distilling.open_logits,
-        runtime,
-        request.app.state.sessions,
-        caller,
-        box,
-        body,
-        request.headers.get("content-type", ""),
-        resize=resize,
-    )
-    if NPY in request.headers.get("accept", ""):
-        content = as_npy(logits, outputs=["logits"], temperature=1.0, num_shown=box.num_classes)
-        return Response(content, media_type=NPY)
-    return as_json(box, logits, outputs=["labels", "logits"], temperature=1.0, top_k=box.num_classes)
 
 
 @boxes_router.post("/{box_id}/trace", max_body_size=COUNTED_AS_IT_STREAMS)

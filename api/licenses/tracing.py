@@ -7,7 +7,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 from sqlalchemy import select
 
-from api.boxes.decoding import Batch, decode
+from api.bodies.decoding import decode
+from api.bodies.geometry import Batch, Geometry
 from api.boxes.queries import get_own_box
 from api.licenses import keys, schemas
 from sdb_service import tracing
@@ -60,7 +61,8 @@ def read_found(body: bytes, content_type: str, box: Box) -> Batch:
     The file's own SHA-256 is not asked for: who leaks a key may have changed it.
     """
     if content_type.partition(";")[0].strip().lower() != KEY_FILE:
-        found: Batch = decode(body, content_type, box.input, max_images=1, resize=False)[0]
+        geometry = Geometry.of(box.input)
+        found: Batch = geometry.normalised(decode(body, content_type, geometry, max_images=1, resize=False))[0]
         return found
     try:
         kappa = load(body)["kappa"]

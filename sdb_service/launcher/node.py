@@ -158,9 +158,7 @@ class Launcher:
 
 def _command(role: Role, host: str, port: int) -> list[str]:
     if role == "api":
-        served = ["uvicorn", "--factory", "api.app:create_app", "--host", host, "--port", str(port)]
-        options = ["--no-access-log", "--log-level", "warning", "--no-server-header", "--lifespan", "on"]
-        return [sys.executable, "-m", *served, *options, "--timeout-graceful-shutdown", "3"]
+        return [sys.executable, "-m", "api", "--host", host, "--port", str(port)]
     queue, width = (QUEUE_JOBS, 1) if role == "jobs" else (QUEUE_CHECKS, 2)
     worker = ["celery", "-A", "worker.app", "worker", "--queues", queue, "--concurrency", str(width)]
     quiet = ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from api.boxes.decoding import decode
+from api.bodies.decoding import decode
+from api.bodies.geometry import Geometry
 from sdb_service.errors import ServiceError
 from tests.api.asking import ask
 from tests.api.conftest import house_on
@@ -22,6 +23,7 @@ from tests.servers.profiles import Profile
 
 PICTURE = random_pixels()[0]
 PNG = as_image(PICTURE, "PNG")
+GEOMETRY = Geometry.of(INPUT)
 
 
 def bomb(side: int) -> bytes:
@@ -109,11 +111,11 @@ def test_broken_pictures_are_read_or_refused_and_nothing_else(kind: str, mode: s
             place = dice.randrange(len(broken))
             broken[place : place + dice.randint(0, 8)] = dice.randbytes(dice.randint(0, 8))
         try:
-            batch = decode(bytes(broken), f"image/{kind.lower()}", INPUT, max_images=1, resize=bool(turn % 2))
+            batch = decode(bytes(broken), f"image/{kind.lower()}", GEOMETRY, max_images=1, resize=bool(turn % 2))
         except ServiceError:
             refused += 1
         else:
-            assert batch.shape == (1, 3, 8, 8)
+            assert batch.shape == (1, 8, 8, 3)
     assert refused > 100
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from api.boxes.sessions import Sessions
+from api.predictions.known import KnownBox
+from api.predictions.sessions import Sessions
 from sdb_service.storage import Storage
 from sdb_service.tables import Box
 from tests.api.asking import ask, logits_of
@@ -37,14 +38,14 @@ class CountingReads:
         return getattr(self._storage, name)
 
 
-def boxes_of(house: House, owner: Person, count: int) -> list[Box]:
+def boxes_of(house: House, owner: Person, count: int) -> list[KnownBox]:
     """Boxes with a network of their own each."""
     made = []
     for seed in range(1, count + 1):
         network = random_network(seed)
         box_id = House(house.runtime, house.http, network).box(owner, onnx_sha256=network.sha256)
         with house.runtime.database.reading() as session:
-            made.append(session.get_one(Box, box_id))
+            made.append(KnownBox.of(session.get_one(Box, box_id)))
     return made
 
 
@@ -55,7 +56,7 @@ def test_many_at_once_load_a_cold_box_once(house: House, provider: Person) -> No
 
     def once(_turn: int) -> Any:
         start.wait(10)
-        return sessions.logits(box, normalised(PIXELS))
+        return sessions.load(box).run(normalised(PIXELS))
 
     with ThreadPoolExecutor(8) as crowd:
         asked = [crowd.submit(once, turn) for turn in range(8)]
@@ -75,7 +76,7 @@ def test_a_cache_too_small_for_two_answers_rightly_and_loads_again(house: House,
     for _ in range(2):
         for seed, box in enumerate(boxes, 1):
             for _ in range(2):
-                found = sessions.logits(box, normalised(PIXELS))
+                found = sessions.load(box).run(normalised(PIXELS))
                 np.testing.assert_allclose(found, random_network(seed).logits(PIXELS), atol=1e-6)
 
     assert storage.reads == {box.onnx_key: 2 for box in boxes}
@@ -84,13 +85,13 @@ def test_a_cache_too_small_for_two_answers_rightly_and_loads_again(house: House,
 def test_the_box_used_longest_ago_goes_first(house: House, provider: Person) -> None:
     first, second, third = boxes_of(house, provider, 3)
     storage = CountingReads(house.runtime.storage)
-    sessions = Sessions(storage, capacity=2 * first.onnx_bytes + 100)
+    sessions = Sessions(storage, capacity=2 * len(random_network(1).content) + 100)
 
     for box in (first, second, first, third, first):  # the third needs the room of the second
-        sessions.logits(box, normalised(PIXELS))
+        sessions.load(box).run(normalised(PIXELS))
     assert storage.reads == {first.onnx_key: 1, second.onnx_key: 1, third.onnx_key: 1}
 
-    sessions.logits(second, normalised(PIXELS))
+    sessions.load(second).run(normalised(PIXELS))
     assert storage.reads[second.onnx_key] == 2
 
 
@@ -108,11 +109,11 @@ def test_a_box_that_is_being_loaded_is_not_put_aside(house: House, provider: Per
 
     storage.read = read  # type: ignore[method-assign]
     with ThreadPoolExecutor(2) as crowd:
-        one = crowd.submit(sessions.logits, slow, normalised(PIXELS))
+        one = crowd.submit(lambda: sessions.load(slow).run(normalised(PIXELS)))
         while not storage.reads[slow.onnx_key]:
             pass
-        sessions.logits(other, normalised(PIXELS))
-        another = crowd.submit(sessions.logits, slow, normalised(PIXELS))
+        sessions.load(other).run(normalised(PIXELS))
+        another = crowd.submit(lambda: sessions.load(slow).run(normalised(PIXELS)))
         threading.Timer(0.2, gate.set).start()
         np.testing.assert_array_equal(one.result(20), another.result(20))
 

@@ -1,0 +1,50 @@
+"""What a box takes: the size of its images, and how pixels become numbers of its input space."""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]  # [N, H, W, C] in 0..255
+Batch = npt.NDArray[np.float32]  # [N, C, H, W] in the box's normalised input space
+Images = Pixels | Batch
+
+_WHITE = np.float32(255)
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PNG_START = struct.Struct(">8sI4sIIBB3x")  # the signature and the header that must follow, up to its checksum
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """The input of a box; `mean` and `std` are [C, 1, 1], for pixels in 0..1."""
+
+    channels: int
+    height: int
+    width: int
+    mean: npt.NDArray[np.float32]
+    std: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, shape: Mapping[str, Any]) -> Self:
+        """From the `input` of a box's row."""
+        mean, std = (np.array(shape[name], np.float32).reshape(-1, 1, 1) for name in ("mean", "std"))
+        return cls(shape["channels"], shape["height"], shape["width"], mean, std)
+
+    @cached_property
+    def png_starts(self) -> tuple[bytes, ...]:
+        """How PNG files begin whose pixels fit as they are: 8 bits deep, grey or as many colours, not interlaced."""
+        colours = (0,) if self.channels == 1 else (0, 2)
+        return tuple(_PNG_START.pack(_PNG_MAGIC, 13, b"IHDR", self.width, self.height, 8, kind) for kind in colours)
+
+    def normalised(self, images: Images) -> Batch:
+        """Pixels as (x / 255 - mean) / std, channels first; what is normalised already stays as it is."""
+        if images.dtype == np.float32:
+            return images  # type: ignore[return-value]
+        batch = np.divide(images.transpose(0, 3, 1, 2), _WHITE, dtype=np.float32, order="C")
+        batch -= self.mean
+        batch /= self.std
+        return batch

@@ -1,0 +1,95 @@
+"""From logits to the bytes of an answer: a whole batch at a time, since numpy's price is by the call."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from api.bodies.npy import NPY, write_npy
+from api.predictions.asked import Shown
+from api.predictions.known import KnownBox
+from sdb_service.errors import Forbidden
+
+Logits = npt.NDArray[np.float32]  # [N, K]
+
+JSON = "application/json"
+
+
+def probabilities(logits: Logits, temperature: float) -> npt.NDArray[np.float32]:
+    """Softmax of logits [N, K] at a temperature."""
+    scaled = logits / np.float32(temperature)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    np.exp(scaled, out=scaled)
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    return scaled
+
+
+def require_array(box: KnownBox, shown: Shown) -> None:
+    """Refuse an array of probabilities where fewer than all classes are shown.
+
+    Raises:
+        Forbidden: an array shows every class, and the box's owner publishes fewer.
+    """
+    if "logits" not in shown.outputs and "probs" in shown.outputs and not shown.every_class:
+        raise Forbidden(
+            "output_not_published",
+            f"The box shows the {box.top_k} likeliest classes and an array would show all; ask for JSON or labels.",
+        )
+
+
+def as_npy(logits: Logits, shown: Shown, *, counts: Sequence[int]) -> list[bytes]:
+    """One npy for each request: logits [N, K] where asked for, else probabilities [N, K], else labels [N]."""
+    if "logits" in shown.outputs:
+        array: npt.NDArray[Any] = logits
+    elif "probs" in shown.outputs:
+        array = probabilities(logits, shown.temperature)
+    else:
+        array = logits.argmax(axis=1).astype(np.int64)
+    ends = list(accumulate(counts))
+    return [write_npy(array[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+
+
+def as_json(box: KnownBox, logits: Logits, shown: Shown, *, counts: Sequence[int]) -> list[bytes]:
+    """Answers as JSON for requests of `counts` images each, whose logits lie one after the other."""
+    rows = _rows(box, logits, shown)
+    labels = [row["label"] for row in rows]
+    answers, start = [], 0
+    for count in counts:
+        end = start + count
+        content = {"box_id": box.id, "labels": labels[start:end], "predictions": rows[start:end]}
+        answers.append(orjson.dumps(content))
+        start = end
+    return answers
+
+
+def _rows(box: KnownBox, logits: Logits, shown: Shown) -> list[dict[str, Any]]:
+    names = box.class_names or (None,) * box.num_classes
+    labels = logits.argmax(axis=1).tolist()
+    values = logits.tolist() if "logits" in shown.outputs else [None] * len(labels)
+    if "probs" not in shown.outputs:
+        return [
+            {"label": label, "class_name": names[label], "probs": None, "logits": value}
+            for label, value in zip(labels, values, strict=True)
+        ]
+    probs = probabilities(logits, shown.temperature)
+    order = np.argsort(-probs, axis=1, kind="stable")[:, : shown.top_k]
+    likeliest = np.take_along_axis(probs, order, axis=1).tolist()
+    return [
+        {
+            "label": label,
+            "class_name": names[label],
+            "probs": [
+                {"label": k, "class_name": names[k], "prob": prob} for k, prob in zip(classes, shares, strict=True)
+            ],
+            "logits": value,
+        }
+        for label, classes, shares, value in zip(labels, order.tolist(), likeliest, values, strict=True)
+    ]
+
+
+def answered_type(accept: str) -> str:
+    """What is answered to an `Accept` header: npy where it is named, else JSON."""
+    return NPY if NPY in accept else JSON

@@ -1,0 +1,56 @@
+"""What the prediction path knows of a box and of whoever asks: plain values, read once and kept for a second."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from api.bodies.geometry import Geometry
+from api.boxes import queries
+from sdb_service.identity import Caller
+from sdb_service.tables import Box
+
+
+@dataclass(frozen=True, eq=False)
+class KnownBox:
+    """A box's row, as far as predictions need it."""
+
+    id: str
+    num_classes: int
+    class_names: tuple[str, ...] | None
+    geometry: Geometry
+    outputs: tuple[str, ...]
+    top_k: int
+    lam: float
+    onnx_key: str
+    onnx_sha256: str
+
+    @classmethod
+    def of(cls, row: Box) -> Self:
+        return cls(
+            id=row.id,
+            num_classes=row.num_classes,
+            class_names=tuple(str(name) for name in row.class_names) if row.class_names else None,
+            geometry=Geometry.of(row.input),
+            outputs=tuple(row.outputs),
+            top_k=row.top_k,
+            lam=row.lam,
+            onnx_key=row.onnx_key,
+            onnx_sha256=row.onnx_sha256,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """A caller before a box: that they may ask it is settled."""
+
+    caller: Caller | None
+    box: KnownBox
+    is_owner: bool
+    kappa: npt.NDArray[np.float32] | None = field(default=None, repr=False)  # [C, H, W], for `distill` alone
+    renderings: dict[Any, Any] = field(default_factory=dict)  # made once for all who ask the same
+
+    @classmethod
+    def of(cls, caller: Caller | None, row: Box, *, kappa: npt.NDArray[np.float32] | None = None) -> Self:
+        return cls(caller, KnownBox.of(row), queries.is_owner(caller, row), kappa=kappa)

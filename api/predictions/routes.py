@@ -1,0 +1,46 @@
+"""`/v1/boxes/{id}/predict` and `/distill`: the way that may wait and that says what is wrong."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.bodies.receiving import COUNTED_AS_IT_STREAMS, read_body
+from api.deps import RuntimeDep, address_of, bearer_of
+from api.predictions import schemas
+from api.predictions.asked import Asked, AskedOpen
+from api.predictions.lane import Lane
+from api.predictions.tickets import Head, Kind
+from sdb_service.runtime import Runtime
+
+router = APIRouter(prefix="/v1/boxes", tags=["predictions"])
+
+
+@router.post("/{box_id}/predict", response_model=schemas.Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
+async def predict(box_id: str, request: Request, runtime: RuntimeDep, asked: Annotated[Asked, Query()]) -> Response:
+    """Public once the box is published. The body is a PNG, a JPEG, or a batch as npy; `Accept` npy answers npy."""
+    return await _answered(_head("predict", box_id, request), asked, request, runtime)
+
+
+@router.post("/{box_id}/distill", response_model=schemas.Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
+async def distill(box_id: str, request: Request, runtime: RuntimeDep, asked: Annotated[AskedOpen, Query()]) -> Response:
+    """Open logits for licensed customers; same bodies as predict. The server blends the key in, which never leaves."""
+    return await _answered(_head("distill", box_id, request), asked, request, runtime)
+
+
+async def _answered(head: Head, asked: Asked | AskedOpen, request: Request, runtime: Runtime) -> Response:
+    lane: Lane = request.app.state.lane
+    ticket = await lane.admit(head, asked)
+    body = await read_body(request, limit=runtime.settings.max_predict_bytes)
+    reply = await lane.answer(ticket, body)
+    return Response(reply.body, media_type=reply.media_type, headers=reply.budget.headers)
+
+
+def _head(kind: Kind, box_id: str, request: Request) -> Head:
+    return Head(
+        kind=kind,
+        box_id=box_id,
+        token=bearer_of(request),
+        content_type=request.headers.get("content-type", ""),
+        accept=request.headers.get("accept", ""),
+        address=address_of(request) or "unknown",
+    )
