@@ -24,8 +24,8 @@ from api.limits import RateLimit
 from api.middleware import ProblemForTooLarge, RequestLog
 from api.models.routes import router as models
 from api.predictions.lane import Lane
+from api.predictions.remembering import Heads
 from api.predictions.routes import router as predictions
-from api.predictions.wire import Tickets
 from api.uploads.routes import router as uploads
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
@@ -49,7 +49,6 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     app.state.runtime = runtime
     app.state.lane = Lane(runtime)
-    app.state.tickets = Tickets(app.state.lane)
     app.state.forget = app.state.lane.forget
     install_error_handlers(app)
     for router in (
@@ -82,6 +81,6 @@ class _Application(FastAPI):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    yield {"tickets": app.state.tickets}  # for the server's protocol, see api/predictions/wire.py
+    yield {"heads": Heads(app.state.lane)}  # for the server's protocol, see api/predictions/wire.py
     app.state.lane.close()
     app.state.runtime.database.close()

@@ -49,11 +49,18 @@ async def _asked(seconds: float, request: Request, port: int, connections: int, 
     loop, run = asyncio.get_running_loop(), _Run(time.perf_counter() + seconds, connections)
     prepared, dice = request.prepared(port), random.Random(seed)
     started = time.perf_counter()
+    loop.call_soon(_stay_awake, loop, run)
     for _ in range(connections):
         order = dice.sample(prepared, len(prepared))
         await loop.create_connection(lambda order=order: _Connection(run, order), "127.0.0.1", port)  # type: ignore[misc]
     await run.finished.wait()
     return Outcome(run.latencies, run.statuses, time.perf_counter() - started, run.example)
+
+
+def _stay_awake(loop: asyncio.AbstractEventLoop, run: "_Run") -> None:
+    # Asleep, it would have to be woken with every answer, and the server under test would pay for it.
+    if not run.finished.is_set():
+        loop.call_soon(_stay_awake, loop, run)
 
 
 class _Run:

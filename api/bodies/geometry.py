@@ -40,11 +40,11 @@ class Geometry:
         colours = (0,) if self.channels == 1 else (0, 2)
         return tuple(_PNG_START.pack(_PNG_MAGIC, 13, b"IHDR", self.width, self.height, 8, kind) for kind in colours)
 
-    def normalised(self, images: Images) -> Batch:
-        """Pixels as (x / 255 - mean) / std, channels first; what is normalised already stays as it is."""
+    def normalised(self, images: Images, *, out: Batch | None = None) -> Batch:
+        """Pixels as (x / 255 - mean) / std, channels first, into `out` where it is given; floats stay as they are."""
         if images.dtype == np.float32:
             return images  # type: ignore[return-value]
-        batch = np.divide(images.transpose(0, 3, 1, 2), _WHITE, dtype=np.float32, order="C")
+        batch: Batch = np.divide(images.transpose(0, 3, 1, 2), _WHITE, out=out, dtype=np.float32, order="C")
         batch -= self.mean
         batch /= self.std
         return batch

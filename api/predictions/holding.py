@@ -1,6 +1,6 @@
 """Licenses before `distill`: who holds one, and what each answer costs it."""
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.boxes.queries import get_usable_box
@@ -27,24 +27,27 @@ def licensed_standing(session: Session, caller: Caller, box_id: str, *, runtime:
     if not held:
         get_usable_box(session, caller, box_id)
         raise refusal("license_missing")
-    _valid(held)
+    valid = _valid(held)
     box = session.get_one(Box, box_id)
     delivered = [one.id for one in held if one.mode == "delivered"]
     if delivered:
         kappa = license_kappa(session, box, delivered[0], runtime=runtime)
     else:
         kappa = open_kappa(session, box, runtime=runtime)
-    return Standing.of(caller, box, kappa=kappa)
+    return Standing.of(caller, box, kappa=kappa, licenses=tuple(one.id for one in valid))
 
 
-def count(session: Session, caller: Caller, box_id: str, *, images: int) -> None:
+def count(session: Session, standing: Standing, *, images: int) -> None:
     """Count images against the newest license that has room for all of them, before they are answered.
 
     Raises:
         Forbidden: no active license, or none with so much room.
     """
-    found = _valid(_licenses(session, caller, box_id))
-    if any(_counted(session, one, images) for one in found):
+    if any(_is_counted(session, license_id, images) for license_id in standing.licenses):
+        return
+    assert standing.caller is not None
+    found = _valid(_licenses(session, standing.caller, standing.box.id))
+    if any(_is_counted(session, one.id, images) for one in found):
         return
     left = max(max(0, (one.max_predictions or 0) - one.predictions) for one in found)
     error = refusal("license_predictions_used_up")
@@ -64,16 +67,20 @@ def _valid(held: list[License]) -> list[License]:
     return found
 
 
-def _counted(session: Session, one: License, images: int) -> bool:
-    statement = (
-        update(License)
-        .where(
-            License.id == one.id,
-            License.state == "active",
-            or_(License.expires_at.is_(None), License.expires_at > clock.now()),
-            or_(License.max_predictions.is_(None), License.predictions + images <= License.max_predictions),
-        )
-        .values(predictions=License.predictions + images)
-        .returning(License.id)
+def _is_counted(session: Session, license_id: str, images: int) -> bool:
+    given = {"license": license_id, "images": images, "now": clock.now()}
+    return session.connection().execute(_COUNT, given).first() is not None
+
+
+_ROWS = License.__table__.c
+_COUNT = (
+    update(License.__table__)  # type: ignore[arg-type]
+    .where(
+        _ROWS.id == bindparam("license"),
+        _ROWS.state == "active",
+        or_(_ROWS.expires_at.is_(None), _ROWS.expires_at > bindparam("now", type_=_ROWS.expires_at.type)),
+        or_(_ROWS.max_predictions.is_(None), _ROWS.predictions + bindparam("images") <= _ROWS.max_predictions),
     )
-    return session.execute(statement).scalar_one_or_none() is not None
+    .values(predictions=_ROWS.predictions + bindparam("images"))
+    .returning(_ROWS.id)
+)  # one statement, so that of two requests for the last images exactly one gets them

@@ -49,8 +49,16 @@ class Standing:
     box: KnownBox
     is_owner: bool
     kappa: npt.NDArray[np.float32] | None = field(default=None, repr=False)  # [C, H, W], for `distill` alone
+    licenses: tuple[str, ...] = ()  # active ones, newest first, for `distill` alone
     renderings: dict[Any, Any] = field(default_factory=dict)  # made once for all who ask the same
 
     @classmethod
-    def of(cls, caller: Caller | None, row: Box, *, kappa: npt.NDArray[np.float32] | None = None) -> Self:
-        return cls(caller, KnownBox.of(row), queries.is_owner(caller, row), kappa=kappa)
+    def of(
+        cls,
+        caller: Caller | None,
+        row: Box,
+        *,
+        kappa: npt.NDArray[np.float32] | None = None,
+        licenses: tuple[str, ...] = (),
+    ) -> Self:
+        return cls(caller, KnownBox.of(row), queries.is_owner(caller, row), kappa=kappa, licenses=licenses)

@@ -100,11 +100,8 @@ class Lane:
         except ServiceError:
             return None
 
-    def answer_now(self, ticket: Ticket, body: bytes, told: Told) -> Question | None:
+    def answer_now(self, ticket: Ticket, loaded: LoadedBox, body: bytes, told: Told) -> Question | None:
         """As `answer`, where it can begin at once; None leaves the request to `answer`, and nothing was counted."""
-        loaded = self.sessions.peek(ticket.standing.box)
-        if loaded is None:
-            return None
         batcher = loaded.batcher or self._batcher(loaded)
         if batcher.is_full:
             return None
@@ -171,9 +168,8 @@ class Lane:
         return budget
 
     def _count_license(self, standing: Standing, images: int) -> None:
-        assert standing.caller is not None
         with self._runtime.database.transaction() as session:
-            count(session, standing.caller, standing.box.id, images=images)
+            count(session, standing, images=images)
 
     def _batcher(self, loaded: LoadedBox) -> Batcher:
         if loaded.batcher is None:

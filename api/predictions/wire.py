@@ -1,35 +1,27 @@
-"""The shortcut of predictions: from the parser of uvicorn straight to the batch, and back.
+"""The shortcut of predictions: from the bytes of a connection straight to the batch, and back.
 
-A prediction of a small box costs a tenth of a millisecond, and the usual way to it (a task, a scope, messages, nine
-layers of middleware, a route) three times that. So a plain `POST /v1/boxes/{id}/predict`, of which all is known, is
-answered here. Whatever is not plain goes the usual way from the start, and so does whatever turns out to be wrong:
-nothing is decided here. `docs/decisions/0007-the-shortcut-of-predictions.md` has the numbers.
+A prediction of a small box costs a tenth of a millisecond, and the usual way to it (a parser in callbacks, a task, a
+scope, messages, nine layers of middleware, a route) three times that. So a plain `POST /v1/boxes/{id}/predict` of
+which all is known is answered here. Everything else goes the usual way untouched, and so does
+whatever turns out to be wrong: nothing is decided here. `docs/decisions/0007-the-shortcut-of-predictions.md` has the
+numbers.
 """
 
-import hmac
-import re
-import secrets
-import time
+import asyncio
 from itertools import count
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors import from_service_error
-from api.middleware import SANE_ID, SECURITY_HEADERS
+from api.middleware import SECURITY_HEADERS
 from api.predictions.batching import Question
-from api.predictions.lane import Lane
-from api.predictions.tickets import Head, Reply, Ticket
+from api.predictions.remembering import Found, Heads, Known
+from api.predictions.tickets import Reply
 from sdb_service.errors import ServiceError
 from sdb_service.ids import new_id
 from sdb_service.logs import request_id
 
-_START = b"/v1/boxes/"
-_ADDRESS = re.compile(rb"/v1/boxes/(box_[0-9a-z]{1,40})/predict(?:\?(.*))?")
-_LARGEST = 4 * 2**20  # bytes of a body; larger ones are read with pauses, the usual way
-_NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"x-forwarded-for", b"content-encoding"})
-_REMEMBERED = 0.25  # seconds that a ticket serves requests with the same head
-_MOST_REMEMBERED = 10_000
 _SECURITY = "".join(f"{name.lower()}: {value}\r\n" for name, value in SECURITY_HEADERS.items()).encode()
 _HEAD = (
     b"HTTP/1.1 200 OK\r\n%b" + _SECURITY + b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n"
@@ -37,98 +29,79 @@ _HEAD = (
 )
 
 
-class Tickets:
-    """Tickets by the head of the request, so that all but the first of a kind cost one look."""
-
-    def __init__(self, lane: Lane) -> None:
-        self.lane = lane
-        self._tickets: dict[tuple[bytes | None, ...], tuple[Ticket, float]] = {}
-        self._secret = secrets.token_bytes(32)
-        lane.on_forgetting.append(self._tickets.clear)
-
-    def find(self, url: bytes, headers: dict[bytes, bytes], address: str) -> Ticket | None:
-        """The ticket of a plain prediction; None for whatever else this is."""
-        token = headers.get(b"authorization")
-        if token is not None:  # tokens are not kept as they are: a digest tells them apart as well
-            token = hmac.digest(self._secret, token, "sha256")
-        key = (url, token, headers.get(b"content-type"), headers.get(b"accept"), address.encode())
-        found = self._tickets.get(key)
-        if found is not None and found[1] > time.monotonic():
-            return found[0]
-        return self._ask(key, url, headers, address)
-
-    def _ask(
-        self, key: tuple[bytes | None, ...], url: bytes, headers: dict[bytes, bytes], address: str
-    ) -> Ticket | None:
-        parts = _ADDRESS.fullmatch(url)
-        if parts is None:
-            return None
-        head = Head(
-            kind="predict",
-            box_id=parts[1].decode(),
-            token=_bearer(headers.get(b"authorization")),
-            content_type=headers.get(b"content-type", b"").decode("latin-1"),
-            accept=headers.get(b"accept", b"").decode("latin-1"),
-            address=address,
-        )
-        granted = self.lane.admit_now(head, parts[2] or b"")
-        if granted is None:
-            return None
-        ticket, until = granted
-        if len(self._tickets) >= _MOST_REMEMBERED:
-            self._tickets.clear()
-        self._tickets[key] = ticket, min(until, time.monotonic() + _REMEMBERED)
-        return ticket
-
-
 class PredictionProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which answers plain predictions itself."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._tickets: Tickets | None = self.app_state.get("tickets")
-        self._exchange: _Exchange | None = None
+        is_plain = self.limit_concurrency is None and not self.root_path
+        self._heads: Heads | None = self.app_state.get("heads") if is_plain else None
+        self._is_between = True  # requests: the parser holds no half of one
+        self._found: Found | None = None
+        self._parts: list[bytes] = []  # of a plain prediction that has not come whole yet
+        self._missing = 0
+        self._rested = 0.0
+        self._rest: asyncio.TimerHandle | None = None
         self._lines_of: list[tuple[bytes, bytes]] = []
         self._lines = b""
 
+    def data_received(self, data: bytes) -> None:
+        if self._parts:
+            self._continue(data)
+            return
+        cycle = self.cycle
+        is_free = self._is_between and (cycle is None or cycle.response_complete)
+        if not (is_free and self._heads is not None and self._begins(data, self._heads)):
+            super().data_received(data)
+
     def on_message_begin(self) -> None:
-        self._exchange = None
-        self.url = b""
-        self.headers = []
-        self.expect_100_continue = False
-
-    def on_headers_complete(self) -> None:
-        if self.url.startswith(_START) and self._tickets is not None:
-            self._exchange = self._plain_prediction(self._tickets)
-        if self._exchange is None:
-            self._take_the_usual_way()
-
-    def on_body(self, body: bytes) -> None:
-        if self._exchange is None:
-            super().on_body(body)
-        else:
-            self._exchange.body = self._exchange.body + body if self._exchange.body else body
+        self._is_between = False
+        super().on_message_begin()
 
     def on_message_complete(self) -> None:
-        exchange = self._exchange
-        if exchange is None or self._tickets is None:
-            super().on_message_complete()
-            return
-        self._exchange = None
-        body, exchange.body = exchange.body, b""
-        exchange.question = self._tickets.lane.answer_now(exchange.ticket, body, exchange.answer)
-        if exchange.question is None:
-            self._take_the_usual_way()
-            super().on_body(body)
-            super().on_message_complete()
-        else:
-            self.cycle = exchange  # type: ignore[assignment]
+        self._is_between = True
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         cycle: Any = self.cycle
         super().connection_lost(exc)
-        if isinstance(cycle, _Exchange) and cycle.question is not None:
+        if isinstance(cycle, _Exchange):
             cycle.question.is_gone = True
+        if self._rest is not None:
+            self._rest.cancel()
+
+    def _begins(self, data: bytes, heads: Heads) -> bool:
+        """Whether `data` is a plain prediction, or the beginning of one; it is taken care of then."""
+        found = heads.find(data, self.client[0] if self.client else "unknown")
+        if found is None or len(data) > found.end:
+            return False
+        if len(data) == found.end:
+            return self._answers(found, data)
+        self._found, self._parts, self._missing = found, [data], found.end - len(data)
+        self._unset_keepalive_if_required()
+        return True
+
+    def _continue(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._missing -= len(data)
+        if self._missing > 0:
+            return
+        whole, found = b"".join(self._parts), self._found
+        self._parts, self._found = [], None
+        if self._missing < 0 or found is None or not self._answers(found, whole):
+            super().data_received(whole)
+
+    def _answers(self, found: Found, data: bytes) -> bool:
+        """Whether the prediction is being answered."""
+        known = found.known
+        exchange = _Exchange(self, known)
+        question = known.lane.answer_now(known.ticket, known.loaded, data[found.start :], exchange.answer)
+        if question is None:
+            return False
+        exchange.question = question
+        self._unset_keepalive_if_required()
+        self.cycle = exchange  # type: ignore[assignment]
+        return True
 
     def common_lines(self) -> bytes:
         """The header lines that uvicorn puts into every answer; it makes them anew once a second."""
@@ -137,29 +110,28 @@ class PredictionProtocol(HttpToolsProtocol):
             self._lines_of, self._lines = headers, _lines(headers)
         return self._lines
 
-    def _take_the_usual_way(self) -> None:
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
-        super().on_headers_complete()
+    def rest(self) -> None:
+        """After an answer: begin with what has been pipelined, or wait for the next request for so long.
 
-    def _plain_prediction(self, tickets: Tickets) -> "_Exchange | None":
-        """The exchange, where this is a plain prediction and the last one on this connection is answered."""
-        headers = dict(self.headers)
-        if len(headers) != len(self.headers) or not _NOT_PLAIN.isdisjoint(headers) or self.client is None:
-            return None
-        length = headers.get(b"content-length", b"")
-        if not length.isdigit() or int(length) > _LARGEST or not (self.cycle is None or self.cycle.response_complete):
-            return None
-        if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
-            return None
-        if self.limit_concurrency is not None or self.root_path:
-            return None
-        ticket = tickets.find(self.url, headers, self.client[0])
-        if ticket is None:
-            return None
-        return _Exchange(self, ticket, headers.get(b"x-request-id"))
+        One timer serves the connection, and finds out when it goes off whether the silence was long enough.
+        """
+        if self.pipeline:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._rested = self.loop.time()
+        if self._rest is None:
+            self._rest = self.loop.call_later(self.timeout_keep_alive, self._rest_over)
+
+    def _rest_over(self) -> None:
+        self._rest = None
+        if not isinstance(self.cycle, _Exchange) or not self._is_between:
+            return  # uvicorn's own timers see to it
+        left = self._rested + self.timeout_keep_alive - self.loop.time()
+        if left <= 0 and self.cycle.response_complete:
+            self.timeout_keep_alive_handler()
+        else:
+            self._rest = self.loop.call_later(max(left, 0.1), self._rest_over)
 
 
 class _NobodyWaits:
@@ -167,54 +139,39 @@ class _NobodyWaits:
         """uvicorn wakes the task of a cycle when its connection is lost; an exchange has none."""
 
 
+_NOBODY = _NobodyWaits()
+
+
 class _Exchange:
     """One prediction on a connection, in the place of uvicorn's cycle, of which it has what the protocol looks at."""
 
-    __slots__ = (
-        "body", "disconnected", "keep_alive", "message_event", "name", "protocol", "question", "response_complete",
-        "ticket",
-    )  # fmt: skip
+    message_event = _NOBODY
+    question: Question
 
-    def __init__(self, protocol: PredictionProtocol, ticket: Ticket, name: bytes | None) -> None:
+    def __init__(self, protocol: PredictionProtocol, known: Known) -> None:
         self.response_complete = False
         self.disconnected = False
-        self.keep_alive = protocol.parser.should_keep_alive()
-        self.message_event = _NOBODY
-        self.protocol = protocol
-        self.ticket = ticket
-        self.name = name
-        self.body = b""
-        self.question: Question | None = None
+        self.keep_alive = known.keep_alive
+        self._protocol = protocol
+        self._request_id = known.request_id
 
     def answer(self, found: Reply | ServiceError) -> None:
         """Write the answer; the connection is free for the next request."""
         self.response_complete = True
-        protocol = self.protocol
+        protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             return
+        name = self._request_id or b"%b%08x" % (_START_OF_IDS, next(_NUMBERS))
         end = b"" if self.keep_alive else b"connection: close\r\n"
-        protocol.transport.write(_answer(found, protocol.common_lines(), _request_id(self.name), end))
-        if not self.keep_alive:
+        protocol.transport.write(_answer(found, protocol.common_lines(), name, end))
+        if self.keep_alive:
+            protocol.rest()
+        else:
             protocol.transport.close()
-        protocol.on_response_complete()
 
 
-_NOBODY = _NobodyWaits()
-
-
-def _bearer(authorization: bytes | None) -> str | None:
-    scheme, _, text = (authorization or b"").decode("latin-1").partition(" ")
-    return text.strip() if scheme.lower() == "bearer" and text.strip() else None
-
-
-_start = new_id("req")[:22].encode()
-_numbers = count()
-
-
-def _request_id(offered: bytes | None) -> bytes:
-    if offered is not None and SANE_ID.fullmatch(offered.decode("latin-1")):
-        return offered
-    return b"%b%08x" % (_start, next(_numbers))
+_START_OF_IDS = new_id("req")[:22].encode()
+_NUMBERS = count()
 
 
 def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
