@@ -44,7 +44,14 @@ class Geometry:
         """Pixels as (x / 255 - mean) / std, channels first, into `out` where it is given; floats stay as they are."""
         if images.dtype == np.float32:
             return images  # type: ignore[return-value]
-        batch: Batch = np.divide(images.transpose(0, 3, 1, 2), _WHITE, out=out, dtype=np.float32, order="C")
+        batch = np.empty(_channels_first(images), np.float32) if out is None else out
+        batch[...] = np.ascontiguousarray(images.transpose(0, 3, 1, 2))  # as bytes: a quarter of the memory to turn
+        batch /= _WHITE
         batch -= self.mean
         batch /= self.std
         return batch
+
+
+def _channels_first(images: Images) -> tuple[int, int, int, int]:
+    count, height, width, channels = images.shape
+    return count, channels, height, width

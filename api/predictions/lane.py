@@ -18,7 +18,7 @@ from api.bodies.decoding import media_type as media_type_of
 from api.bodies.geometry import Images
 from api.boxes.queries import get_usable_box
 from api.predictions import answers
-from api.predictions.asked import Asked, AskedOpen, asked_of_query, open_answers, shown_to
+from api.predictions.asked import Asked, AskedOpen, asked_of_query, asked_open_of_query, open_answers, shown_to
 from api.predictions.batching import Batcher, Question
 from api.predictions.budgets import Budget, Budgets
 from api.predictions.delivering import deliver
@@ -86,11 +86,13 @@ class Lane:
             question.is_gone = True
 
     def admit_now(self, head: Head, query: bytes) -> tuple[Ticket, float] | None:
-        """As `admit` for `predict`, where all that it needs is known, and until when (`time.monotonic`) it holds.
+        """As `admit`, where all that it needs is known, and until when (`time.monotonic`) it holds.
 
         None leaves the request to `admit`.
         """
-        asked = asked_of_query(query)
+        asked = asked_of_query(query) if head.kind == "predict" else asked_open_of_query(query)
+        if head.kind == "distill" and head.token is None:
+            return None
         known = self._standings.peek(self._key(head), lambda: self._standing(head))
         if asked is None or known is None:
             return None
@@ -113,7 +115,10 @@ class Lane:
         except ServiceError:
             return None
         question = Question(ticket, images, budget, told, time.perf_counter())
-        batcher.submit(question)
+        if ticket.kind == "distill":
+            self._submit_counted(batcher, question)
+        else:
+            batcher.submit(question)
         return question
 
     def forget(self) -> None:
@@ -166,6 +171,20 @@ class Lane:
         if ticket.kind == "distill":
             await run_in_threadpool(self._count_license, ticket.standing, images)
         return budget
+
+    def _submit_counted(self, batcher: Batcher, question: Question) -> None:
+        """Submit a request once its images are counted against a license; tell it why not, where they cannot be."""
+
+        def counted(done: "asyncio.Future[None]") -> None:
+            try:
+                done.result()
+                batcher.submit(question)
+            except ServiceError as error:
+                question.told(error)
+
+        standing, images = question.ticket.standing, len(question.images)
+        counting = asyncio.get_running_loop().run_in_executor(None, self._count_license, standing, images)
+        counting.add_done_callback(counted)
 
     def _count_license(self, standing: Standing, images: int) -> None:
         with self._runtime.database.transaction() as session:

@@ -11,13 +11,13 @@ import httptools
 from api.middleware import SANE_ID
 from api.predictions.lane import Lane
 from api.predictions.sessions import LoadedBox
-from api.predictions.tickets import Head, Ticket
+from api.predictions.tickets import Head, Kind, Ticket
 
 _START = b"POST /v1/boxes/"
 _TOKEN = b"uthorization"
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: (\d{1,7})(?=\r\n)")
-_ADDRESS = re.compile(rb"/v1/boxes/(box_[0-9a-z]{1,40})/predict(?:\?(.*))?")
+_ADDRESS = re.compile(rb"/v1/boxes/(box_[0-9a-z]{1,40})/(predict|distill)(?:\?(.*))?")
 _PLAIN = frozenset(
     {b"host", b"user-agent", b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type"}
     | {b"authorization", b"x-request-id", b"cookie", b"referer", b"origin"}
@@ -112,6 +112,7 @@ class _Reader:
         self.names = 0
         self.keep_alive = False
         self.box_id = self.query = b""
+        self.kind: Kind = "predict"
 
     @classmethod
     def read(cls, head: bytes) -> "_Reader | None":
@@ -126,7 +127,8 @@ class _Reader:
         is_plain = len(reader.headers) == reader.names and reader.headers.keys() <= _PLAIN
         if address is None or not is_plain or parser.get_http_version() != "1.1":
             return None
-        reader.box_id, reader.query = address[1], address[2] or b""
+        reader.box_id, reader.query = address[1], address[3] or b""
+        reader.kind = "predict" if address[2] == b"predict" else "distill"
         reader.keep_alive = parser.should_keep_alive()
         return reader
 
@@ -139,7 +141,7 @@ class _Reader:
 
     def head(self, address: str) -> Head:
         return Head(
-            kind="predict",
+            kind=self.kind,
             box_id=self.box_id.decode(),
             token=_bearer(self.headers.get(b"authorization")),
             content_type=self.headers.get(b"content-type", b"").decode("latin-1"),

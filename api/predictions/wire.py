@@ -1,8 +1,8 @@
 """The shortcut of predictions: from the bytes of a connection straight to the batch, and back.
 
 A prediction of a small box costs a tenth of a millisecond, and the usual way to it (a parser in callbacks, a task, a
-scope, messages, nine layers of middleware, a route) three times that. So a plain `POST /v1/boxes/{id}/predict` of
-which all is known is answered here. Everything else goes the usual way untouched, and so does
+scope, messages, nine layers of middleware, a route) three times that. So a plain `POST /v1/boxes/{id}/predict` or
+`/distill` of which all is known is answered here. Everything else goes the usual way untouched, and so does
 whatever turns out to be wrong: nothing is decided here. `docs/decisions/0007-the-shortcut-of-predictions.md` has the
 numbers.
 """
@@ -38,7 +38,8 @@ class PredictionProtocol(HttpToolsProtocol):
         self._heads: Heads | None = self.app_state.get("heads") if is_plain else None
         self._is_between = True  # requests: the parser holds no half of one
         self._found: Found | None = None
-        self._parts: list[bytes] = []  # of a plain prediction that has not come whole yet
+        self._head = b""
+        self._parts: list[bytes] = []  # of the body of a plain prediction that has not come whole yet
         self._missing = 0
         self._rested = 0.0
         self._rest: asyncio.TimerHandle | None = None
@@ -65,7 +66,7 @@ class PredictionProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         cycle: Any = self.cycle
         super().connection_lost(exc)
-        if isinstance(cycle, _Exchange):
+        if isinstance(cycle, _Exchange) and cycle.question is not None:
             cycle.question.is_gone = True
         if self._rest is not None:
             self._rest.cancel()
@@ -75,9 +76,10 @@ class PredictionProtocol(HttpToolsProtocol):
         found = heads.find(data, self.client[0] if self.client else "unknown")
         if found is None or len(data) > found.end:
             return False
+        head, body = data[: found.start], data[found.start :]
         if len(data) == found.end:
-            return self._answers(found, data)
-        self._found, self._parts, self._missing = found, [data], found.end - len(data)
+            return self._answers(found, body)
+        self._found, self._head, self._parts, self._missing = found, head, [body], found.end - len(data)
         self._unset_keepalive_if_required()
         return True
 
@@ -86,16 +88,16 @@ class PredictionProtocol(HttpToolsProtocol):
         self._missing -= len(data)
         if self._missing > 0:
             return
-        whole, found = b"".join(self._parts), self._found
+        body, found = b"".join(self._parts), self._found
         self._parts, self._found = [], None
-        if self._missing < 0 or found is None or not self._answers(found, whole):
-            super().data_received(whole)
+        if self._missing < 0 or found is None or not self._answers(found, body):
+            super().data_received(self._head + body)
 
-    def _answers(self, found: Found, data: bytes) -> bool:
+    def _answers(self, found: Found, body: bytes) -> bool:
         """Whether the prediction is being answered."""
         known = found.known
         exchange = _Exchange(self, known)
-        question = known.lane.answer_now(known.ticket, known.loaded, data[found.start :], exchange.answer)
+        question = known.lane.answer_now(known.ticket, known.loaded, body, exchange.answer)
         if question is None:
             return False
         exchange.question = question
@@ -146,7 +148,6 @@ class _Exchange:
     """One prediction on a connection, in the place of uvicorn's cycle, of which it has what the protocol looks at."""
 
     message_event = _NOBODY
-    question: Question
 
     def __init__(self, protocol: PredictionProtocol, known: Known) -> None:
         self.response_complete = False
@@ -154,10 +155,12 @@ class _Exchange:
         self.keep_alive = known.keep_alive
         self._protocol = protocol
         self._request_id = known.request_id
+        self.question: Question | None = None  # until it is answered
 
     def answer(self, found: Reply | ServiceError) -> None:
         """Write the answer; the connection is free for the next request."""
         self.response_complete = True
+        self.question = None  # which holds this exchange: the two would keep each other and the images alive
         protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             return
