@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         http=_SHORTCUT if importlib.util.find_spec("httptools") else "auto",
         lifespan="on",
         access_log=False,
-        log_level="warning",
+        log_level=options.log_level,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on")
     parser.add_argument("--processes", type=int, default=1, help="server processes, which share the port")
+    parser.add_argument("--log-level", default="info", help="of the server itself; the application's is SDB_LOG_LEVEL")
     return parser
 
 

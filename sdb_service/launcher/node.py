@@ -158,7 +158,7 @@ class Launcher:
 
 def _command(role: Role, host: str, port: int) -> list[str]:
     if role == "api":
-        return [sys.executable, "-m", "api", "--host", host, "--port", str(port)]
+        return [sys.executable, "-m", "api", "--host", host, "--port", str(port), "--log-level", "warning"]
     queue, width = (QUEUE_JOBS, 1) if role == "jobs" else (QUEUE_CHECKS, 2)
     worker = ["celery", "-A", "worker.app", "worker", "--queues", queue, "--concurrency", str(width)]
     quiet = ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]

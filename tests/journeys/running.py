@@ -23,7 +23,7 @@ from tests.servers.profiles import Profile
 
 T = TypeVar("T")
 
-API = ["-m", "uvicorn", "--factory", "api.app:create_app", "--host", "127.0.0.1", "--port"]
+API = ["-m", "api", "--port"]
 WORKER = ["-m", "celery", "-A", "worker.app", "worker", "--pool", "threads", "--concurrency", "1"]
 WORKER += ["--without-gossip", "--without-mingle", "--queues"]
 
