@@ -50,6 +50,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     app.state.lane = Lane(runtime)
     app.state.forget = app.state.lane.forget
+    app.state.heads = Heads(app.state.lane)
     install_error_handlers(app)
     for router in (
         health.router,
@@ -81,6 +82,6 @@ class _Application(FastAPI):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    yield {"heads": Heads(app.state.lane)}  # for the server's protocol, see api/predictions/wire.py
+    yield {"heads": app.state.heads}  # for the server's protocol, see api/predictions/wire.py
     app.state.lane.close()
     app.state.runtime.database.close()
