@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,15 +41,11 @@ class Served:
     def stop(self) -> None:
         family = _family(self.child.pid)
         self.child.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.child.wait(15)
-        except subprocess.TimeoutExpired:
-            pass
         for process in family:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         self.child.wait(15)
 
 
@@ -66,8 +63,8 @@ def start(
             env={**os.environ, **(env or {})},
             stdout=file,
             stderr=subprocess.STDOUT,
-            preexec_fn=lambda: os.sched_setaffinity(0, set(cores)),
         )
+    os.sched_setaffinity(child.pid, set(cores))  # before it has threads, which inherit it
     served = Served(port, child, log)
     end = time.monotonic() + _START_SECONDS
     while not _answers(port):

@@ -5,19 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 import migrations
 from bench.servers.process import Served, free_port, python_module, start
-from sdb_service import identity
+from sdb_service import clock, identity
 from sdb_service.ids import new_id
 from sdb_service.runtime import Runtime, open_runtime
 from sdb_service.sealing import key_context, seal
 from sdb_service.secret import Secret
 from sdb_service.settings import Settings
 from sdb_service.tables import Box, Dataset, Job, License, Model, SealedKey, Upload
-from sdb_service import clock
 
 INPUT = {"channels": 3, "height": 32, "width": 32, "mean": [0.49, 0.48, 0.45], "std": [0.25, 0.24, 0.26]}
+LAMBDA = 0.7
+KAPPA = np.random.default_rng(0).normal(size=(3, 32, 32)).astype("<f4")
 _UNLIMITED = "1000000000"
 
 
@@ -72,40 +74,56 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _box(session: Any, owner: str, content: bytes, digest: str, *, classes: int) -> Box:
-    common = {"account_id": owner}
-    upload = Upload(
-        id=new_id("upl"), filename="net", size=1, sha256="0" * 64, part_bytes=8, state="complete", storage_key="x", **common
-    )
-    model = Model(
-        id=new_id("mdl"), name="m", upload_id=upload.id, architecture="sdb:cnn", state="ready", num_classes=classes,
-        input=INPUT, **common,
-    )
-    dataset = Dataset(id=new_id("dst"), name="d", builtin="builtin:digits", state="ready", **common)
-    job = Job(
-        id=new_id("job"), model_id=model.id, dataset_id=dataset.id, box_id=new_id("box"), policy="sdb", config={},
-        evaluate={}, seed=0, state="succeeded", progress={}, resume={}, **common,
-    )
-    for row in (upload, model, dataset, job):
-        session.add(row)
-        session.flush()
+def _box(session: Session, owner: str, content: bytes, digest: str, *, classes: int) -> Box:
+    job = _job(session, owner, classes=classes)
     box = Box(
-        id=job.box_id, job_id=job.id, model_id=model.id, name="a box", policy="sdb", architecture="sdb:cnn", lam=0.7,
-        num_classes=classes, class_names=None, input=INPUT, onnx_key=f"boxes/{job.box_id}.onnx", onnx_sha256=digest,
-        onnx_bytes=len(content), onnx_max_difference=0.0, checkpoint_key="none", checkpoint_sha256="0" * 64,
-        outputs=["labels", "probs", "logits"], top_k=5, published_at=clock.now(), **common,
+        id=job.box_id,
+        account_id=owner,
+        job_id=job.id,
+        model_id=job.model_id,
+        name="a box",
+        policy="sdb",
+        architecture="sdb:cnn",
+        lam=LAMBDA,
+        num_classes=classes,
+        class_names=None,
+        input=INPUT,
+        onnx_key=f"boxes/{job.box_id}.onnx",
+        onnx_sha256=digest,
+        onnx_bytes=len(content),
+        onnx_max_difference=0.0,
+        checkpoint_key="none",
+        checkpoint_sha256="0" * 64,
+        outputs=["labels", "probs", "logits"],
+        top_k=5,
+        published_at=clock.now(),
     )
     session.add(box)
     return box
 
 
+def _job(session: Session, owner: str, *, classes: int) -> Job:
+    """A finished job, and what it rests on: rows alone, since nothing but the box is served."""
+    whole: dict[str, Any] = {"size": 1, "sha256": "0" * 64, "part_bytes": 8, "state": "complete", "storage_key": "none"}
+    upload = Upload(id=new_id("upl"), account_id=owner, filename="net", **whole)
+    ready: dict[str, Any] = {"account_id": owner, "state": "ready"}
+    named: dict[str, Any] = {"name": "m", "architecture": "sdb:cnn", "num_classes": classes, "input": INPUT}
+    model = Model(id=new_id("mdl"), upload_id=upload.id, **named, **ready)
+    dataset = Dataset(id=new_id("dst"), name="d", builtin="builtin:digits", **ready)
+    settled: dict[str, Any] = {"config": {}, "evaluate": {}, "seed": 0, "progress": {}, "resume": {}}
+    made = {"box_id": new_id("box"), "policy": "sdb", "state": "succeeded", **settled}
+    job = Job(id=new_id("job"), account_id=owner, model_id=model.id, dataset_id=dataset.id, **made)
+    for row in (upload, model, dataset, job):
+        session.add(row)
+        session.flush()
+    return job
+
+
 def _sealed_key(box: Box, runtime: Runtime) -> SealedKey:
-    key_id, kappa = new_id("key"), np.random.default_rng(0).normal(size=(3, 32, 32)).astype("<f4").tobytes()
+    key_id, kappa = new_id("key"), KAPPA.tobytes()
     context = key_context(account_id=box.account_id, box_id=box.id, key_id=key_id, version=1)
     sealed = seal(Secret(kappa), context=context, keys=runtime.keys)
-    return SealedKey(
-        id=key_id, account_id=box.account_id, box_id=box.id, version=1, shape=[3, 32, 32], sealed=sealed
-    )
+    return SealedKey(id=key_id, account_id=box.account_id, box_id=box.id, version=1, shape=[3, 32, 32], sealed=sealed)
 
 
 def _license(box: Box, customer: str) -> License:

@@ -1,0 +1,240 @@
+"""Predictions served: this service beside the bare engine and other servers, interleaved in one run.
+
+    python -m bench.serving [--quick] [--json bench/results/serving.json] [--peers-python PYTHON]
+
+Every server runs in processes of its own on core 0, the load generator on core 1; all are started first, and in each
+round each is measured in turn. Measured is what a server core does: images per second of processor time, of the server
+and all its children, user and system. Wall time stands beside it. The ceiling is ONNX Runtime (or torch) in a bare loop
+on images that are decoded already, at its best batch size in the same round; in `png_c1_overhead_ms` it is one image.
+
+The peers are `pip install litserve bentoml`, here or in the environment of `--peers-python`; those that are not there
+are named and left out. Ratios are of medians over the rounds.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from bench.load import Request, ask_for
+from bench.pictures import as_npy, as_png, pictures
+from bench.servers import ceiling
+from bench.servers.networks import write_onnx
+from bench.servers.peers import PEERS, installed_version
+from bench.servers.process import Served
+from bench.servers.sdb import Prepared, prepare
+
+SMALL, RESNET = "sdb:cnn-small", "sdb:resnet18"
+_SERVER, _CLIENT = 0, 1  # cores
+_NPY = "application/x-npy"
+_VERSIONS = ("onnxruntime", "torch", "fastapi", "uvicorn", "litserve", "bentoml")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One measurement of a round."""
+
+    contender: str
+    workload: str
+    run: Callable[[float], Row]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print, and keep."""
+    given = _arguments(arguments)
+    if len(os.sched_getaffinity(0)) < 2:
+        raise SystemExit("one core is too few: the server and the load generator need one each")
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        rows, missing = _measured(Path(folder), given)
+    found = {
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version()} | {name: installed_version(name) for name in _VERSIONS},
+        "rounds": given.rounds,
+        "seconds": given.seconds,
+        "quick": given.quick,
+        "missing": missing,
+        "ratios": ratios(rows),
+        "medians": medians(rows),
+        "rows": rows,
+        "took_seconds": round(time.monotonic() - started, 1),
+    }
+    print(json.dumps({name: found[name] for name in ("medians", "ratios", "missing")}, indent=1))
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def medians(rows: list[Row]) -> dict[str, dict[str, Row]]:
+    """The median of every number over the rounds, by workload and contender, with the spread of the first."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        of_workload = found.setdefault(row["workload"], {})
+        if row["contender"] in of_workload:
+            continue
+        alike = [one for one in rows if (one["workload"], one["contender"]) == (row["workload"], row["contender"])]
+        numbers = [name for name, value in row.items() if isinstance(value, int | float) and name != "round"]
+        median: Row = {name: round(statistics.median(one[name] for one in alike), 3) for name in numbers}
+        speeds = [one["images_per_cpu_second"] for one in alike]
+        of_workload[row["contender"]] = median | {"lowest": min(speeds), "highest": max(speeds)}
+    return found
+
+
+def ratios(rows: list[Row]) -> dict[str, float | None]:
+    """The ratios that are promised, of medians; None where a contender is missing."""
+    table = medians(rows)
+
+    def speed(workload: str, contender: str) -> float | None:
+        found = table.get(workload, {}).get(contender)
+        return found["images_per_cpu_second"] if found else None
+
+    def ratio(workload: str, other: float | None) -> float | None:
+        mine = speed(workload, "sdb")
+        return round(mine / other, 3) if mine and other else None
+
+    peers = [found for peer in PEERS if (found := speed("png_c64", peer.name))]
+    alone, bare = table.get("png_c1", {}).get("sdb"), table.get("ceiling_one", {}).get("onnxruntime")
+    crowd = table.get("png_c64", {}).get("sdb")
+    return {
+        "png_c64_vs_ceiling": ratio("png_c64", speed("ceiling", "onnxruntime")),
+        "png_c64_vs_best_peer": ratio("png_c64", max(peers, default=None)),
+        "png_c64_vs_litserve": ratio("png_c64", speed("png_c64", "litserve")),
+        "png_c1_overhead_ms": round(alone["p50_ms"] - bare["p50_ms"], 3) if alone and bare else None,
+        "npy256_vs_ceiling": ratio("npy256", speed("ceiling", "onnxruntime")),
+        "distill256_vs_ceiling": ratio("distill256", speed("ceiling", "onnxruntime")),
+        "resnet18_c64_vs_ceiling": ratio("resnet18_c64", speed("ceiling_resnet18", "onnxruntime")),
+        "png_c64_p99_over_p50": round(crowd["p99_ms"] / crowd["p50_ms"], 2) if crowd else None,
+    }
+
+
+def _measured(folder: Path, given: argparse.Namespace) -> tuple[list[Row], list[str]]:
+    files = {name: folder / f"{name.removeprefix('sdb:')}.onnx" for name in (SMALL, RESNET)}
+    for name, path in files.items():
+        write_onnx(name, path)
+    contents = [path.read_bytes() for path in files.values()]
+    prepared = prepare(folder / "sdb", [(content, hashlib.sha256(content).hexdigest()) for content in contents])
+    running: dict[str, Served] = {}
+    missing = []
+    try:
+        running["sdb"] = prepared.start(cores=[_SERVER])
+        for peer in PEERS:
+            if peer.is_installed(given.peers_python):
+                running[peer.name] = peer.start(given.peers_python, network=SMALL, folder=folder, cores=[_SERVER])
+            else:
+                missing.append(peer.name)
+        os.sched_setaffinity(0, {_CLIENT})
+        tasks = [*_ceilings(files), *_asked(prepared, running, quick=given.quick)]
+        return _in_rounds(tasks, given), missing
+    finally:
+        for served in running.values():
+            served.stop()
+
+
+def _in_rounds(tasks: list[Task], given: argparse.Namespace) -> list[Row]:
+    rows = []
+    with Progress(disable=not sys.stderr.isatty()) as progress:
+        shown = progress.add_task("warming up", total=(given.rounds + 1) * len(tasks))
+        for turn in range(given.rounds + 1):
+            for task in tasks:
+                progress.update(shown, advance=1, description=f"{task.contender} {task.workload}")
+                row = task.run(0.5 if turn == 0 else given.seconds)
+                if turn > 0:  # the first round warms up
+                    rows.append({"contender": task.contender, "workload": task.workload, "round": turn, **row})
+    return rows
+
+
+def _ceilings(files: dict[str, Path]) -> list[Task]:
+    def task(engine: str, workload: str, network: str, batches: tuple[int, ...]) -> Task:
+        return Task(
+            engine,
+            workload,
+            lambda seconds: ceiling.measured(engine, network, files[network], batches, seconds=seconds, core=_SERVER),
+        )
+
+    return [
+        task("onnxruntime", "ceiling", SMALL, (16, 32, 64)),
+        task("onnxruntime", "ceiling_one", SMALL, (1,)),
+        task("onnxruntime", "ceiling_resnet18", RESNET, (8, 16, 32)),
+        task("torch", "ceiling", SMALL, (32,)),
+    ]
+
+
+def _asked(prepared: Prepared, running: dict[str, Served], *, quick: bool) -> list[Task]:
+    singles = [as_png(one) for one in pictures(64)]
+    batches = [as_npy(pictures(256, seed=seed)) for seed in range(4)]
+    small, resnet = prepared.box_ids
+    npy = (("Accept", _NPY),)
+    signed = (*npy, ("Authorization", f"Bearer {prepared.token}"))
+    single = Request(f"/v1/boxes/{small}/predict", singles, "image/png")
+    ours = [
+        ("png_c1", single, 1, 1),
+        ("png_c8", single, 8, 1),
+        ("png_c64", single, 64, 1),
+        ("npy256", Request(f"/v1/boxes/{small}/predict?return=logits", batches, _NPY, npy), 4, 256),
+        ("distill256", Request(f"/v1/boxes/{small}/distill", batches, _NPY, signed), 4, 256),
+        ("resnet18_c64", Request(f"/v1/boxes/{resnet}/predict", singles, "image/png"), 64, 1),
+    ]
+    tasks = [_task("sdb", running["sdb"], *one) for one in ours]
+    for peer in PEERS:
+        if peer.name in running:
+            counts = (64,) if quick else (1, 8, 64)
+            request = peer.request(singles)
+            tasks += [_task(peer.name, running[peer.name], f"png_c{count}", request, count, 1) for count in counts]
+    return tasks
+
+
+def _task(contender: str, served: Served, workload: str, request: Request, connections: int, images: int) -> Task:
+    def run(seconds: float) -> Row:
+        before = served.cpu_seconds()
+        found = ask_for(seconds, request, port=served.port, connections=connections)
+        cpu = served.cpu_seconds() - before
+        if set(found.statuses) != {200}:
+            raise SystemExit(f"{contender} {workload}: answers {found.statuses}: {found.example[:600]!r}")
+        latencies = sorted(found.latencies)
+        return {
+            "images_per_cpu_second": round(len(latencies) * images / max(cpu, 0.01), 1),
+            "images_per_second": round(len(latencies) * images / found.seconds, 1),
+            "p50_ms": round(1000 * statistics.median(latencies), 3),
+            "p99_ms": round(1000 * latencies[min(len(latencies) - 1, int(0.99 * len(latencies)))], 3),
+            "requests": len(latencies),
+            "memory_mb": round(served.memory_bytes() / 2**20),
+        }
+
+    return Task(contender, workload, run)
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.serving", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: within 5 minutes")
+    parser.add_argument("--rounds", type=int, help="rounds; 2 with --quick, else 5")
+    parser.add_argument("--seconds", type=float, help="seconds of each measurement; 1.5 with --quick, else 4")
+    parser.add_argument("--json", type=Path, help="keep every row and the ratios here")
+    parser.add_argument("--peers-python", default=sys.executable, help="the interpreter beside which the peers lie")
+    given = parser.parse_args(arguments)
+    given.rounds = given.rounds or (2 if given.quick else 5)
+    given.seconds = given.seconds or (1.5 if given.quick else 4.0)
+    return given
+
+
+if __name__ == "__main__":
+    main()

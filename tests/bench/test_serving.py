@@ -1,0 +1,98 @@
+"""The benchmark of predictions: what its ratios are of, and that what it times answers rightly."""
+
+import hashlib
+import json
+
+import numpy as np
+import onnxruntime as ort
+
+from api.bodies.npy import read_npy
+from bench import serving
+from bench.load import Request, ask_for
+from bench.pictures import as_npy, as_png, pictures
+from bench.servers import ceiling
+from bench.servers.networks import MEAN, STD, write_onnx
+from bench.servers.sdb import KAPPA, LAMBDA, prepare
+
+
+def row(contender: str, workload: str, speed: float, *, turn: int = 1, p50: float = 1.0, p99: float = 2.0) -> dict:
+    numbers = {"images_per_cpu_second": speed, "p50_ms": p50, "p99_ms": p99}
+    return {"contender": contender, "workload": workload, "round": turn, **numbers}
+
+
+def test_ratios_are_of_medians_over_the_rounds():
+    rows = [row("sdb", "png_c64", speed, turn=turn, p50=10, p99=25) for turn, speed in enumerate((100, 600, 500))]
+    rows += [row("onnxruntime", "ceiling", speed, turn=turn) for turn, speed in enumerate((1000, 1, 2000))]
+    rows += [row("torch", "ceiling", 9000), row("naive", "png_c64", 100), row("litserve", "png_c64", 50)]
+    rows += [row("sdb", "png_c1", 1, p50=0.5), row("onnxruntime", "ceiling_one", 1, p50=0.125)]
+
+    found = serving.ratios(rows)
+
+    assert found["png_c64_vs_ceiling"] == 0.5
+    assert found["png_c64_vs_best_peer"] == 5.0
+    assert found["png_c64_vs_litserve"] == 10.0
+    assert found["png_c1_overhead_ms"] == 0.375
+    assert found["png_c64_p99_over_p50"] == 2.5
+
+
+def test_what_was_not_measured_has_no_ratio():
+    found = serving.ratios([row("sdb", "png_c64", 5), row("onnxruntime", "ceiling", 10)])
+
+    promised = {"png_c64_vs_ceiling", "png_c64_vs_best_peer", "png_c64_vs_litserve", "png_c1_overhead_ms"}
+    promised |= {"npy256_vs_ceiling", "distill256_vs_ceiling", "resnet18_c64_vs_ceiling"}
+    assert set(found) >= promised
+    assert {name for name in promised if found[name] is not None} == {"png_c64_vs_ceiling"}
+
+
+def test_the_ceiling_is_its_best_batch(tmp_path, monkeypatch):
+    rows = [{"batch": 16, "images_per_cpu_second": 5.0}, {"batch": 32, "images_per_cpu_second": 7.0}]
+    monkeypatch.setattr(
+        ceiling.subprocess, "run", lambda *_, **__: ceiling.subprocess.CompletedProcess([], 0, json.dumps(rows))
+    )
+    assert ceiling.measured("onnxruntime", "x", tmp_path, (16, 32), seconds=1, core=0)["batch"] == 32
+
+
+def test_what_is_timed_answers_as_the_engine_does(tmp_path):
+    onnx = tmp_path / "net.onnx"
+    write_onnx("sdb:cnn-small", onnx)
+    content = onnx.read_bytes()
+    prepared = prepare(tmp_path / "sdb", [(content, hashlib.sha256(content).hexdigest())])
+    pixels = pictures(40)
+    batch = (pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255) - MEAN) / STD
+    session = ort.InferenceSession(content)
+    expected, of_open = (session.run(None, {"input": x})[0] for x in (batch, LAMBDA * batch + (1 - LAMBDA) * KAPPA))
+    npy, signed = ("Accept", "application/x-npy"), ("Authorization", f"Bearer {prepared.token}")
+    path = f"/v1/boxes/{prepared.box_ids[0]}"
+
+    served = prepared.start(cores=[0])
+    try:
+        single = Request(f"{path}/predict", [as_png(pixels[0])], "image/png")
+        whole = Request(f"{path}/predict?return=logits", [as_npy(pixels)], npy[1], (npy,))
+        opened = Request(f"{path}/distill", [as_npy(pixels)], npy[1], (npy, signed))
+        found = [ask_for(0.3, one, port=served.port, connections=3) for one in (single, whole, opened)]
+        assert served.cpu_seconds() > 0.1
+        assert served.memory_bytes() > 50 * 2**20
+    finally:
+        served.stop()
+
+    assert [set(one.statuses) for one in found] == [{200}] * 3
+    assert [len(one.latencies) for one in found] == [sum(one.statuses.values()) for one in found]
+    bodies = [one.example.partition(b"\r\n\r\n")[2] for one in found]
+    assert json.loads(bodies[0])["labels"] == [int(expected[0].argmax())]
+    np.testing.assert_allclose(read_npy(bodies[1]), expected, atol=1e-4)
+    np.testing.assert_allclose(read_npy(bodies[2]), of_open, atol=1e-4)
+    assert not np.allclose(expected, of_open, atol=1e-3)
+
+
+def test_the_load_generator_tells_refusals_from_answers(tmp_path):
+    prepared = prepare(tmp_path / "sdb", [])
+    served = prepared.start(cores=[0])
+    try:
+        found = ask_for(
+            0.2, Request("/v1/boxes/box_none/predict", [b"x"], "image/png"), port=served.port, connections=2
+        )
+    finally:
+        served.stop()
+
+    assert set(found.statuses) == {404}
+    assert found.latencies == []
