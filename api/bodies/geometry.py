@@ -1,6 +1,7 @@
 """What a box takes: the size of its images, and how pixels become numbers of its input space."""
 
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,8 @@ Batch = npt.NDArray[np.float32]  # [N, C, H, W] in the box's normalised input sp
 Images = Pixels | Batch
 
 _WHITE = np.float32(255)
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_PNG_START = struct.Struct(">8sI4sIIBB3x")  # the signature and the header that must follow, up to its checksum
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"  # the signature, and the length of the header that must follow
+_PNG_HEADER = struct.Struct(">4sIIBB3x")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,8 @@ class Geometry:
     def png_starts(self) -> tuple[bytes, ...]:
         """How PNG files begin whose pixels fit as they are: 8 bits deep, grey or as many colours, not interlaced."""
         colours = (0,) if self.channels == 1 else (0, 2)
-        return tuple(_PNG_START.pack(_PNG_MAGIC, 13, b"IHDR", self.width, self.height, 8, kind) for kind in colours)
+        headers = [_PNG_HEADER.pack(b"IHDR", self.width, self.height, 8, kind) for kind in colours]
+        return tuple(_PNG_MAGIC + header + zlib.crc32(header).to_bytes(4, "big") for header in headers)
 
     def normalised(self, images: Images, *, out: Batch | None = None) -> Batch:
         """Pixels as (x / 255 - mean) / std, channels first, into `out` where it is given; floats stay as they are."""

@@ -48,7 +48,7 @@ class Question:
     told: Callable[[Reply | ServiceError], None]
     started: float
     logits: Logits | None = None  # of the images that are done, where not all go in one batch
-    done: int = 0
+    begun: int = 0  # images that are in a batch or were in one
     is_gone: bool = False
 
 
@@ -124,19 +124,19 @@ class Batcher:
     def _next_batch(self) -> tuple[list[_Slice], int]:
         slices: list[_Slice] = []
         queue, room = self._queue, MOST_IMAGES
-        for _ in range(min(len(queue), MOST_IMAGES)):
+        while queue and room:
             question = queue.popleft()
-            left = len(question.images) - question.done
+            start = question.begun
+            left = len(question.images) - start
             if question.is_gone:
                 self._wait(-left)
                 continue
             taken = min(left, room)
-            slices.append((question, question.done, question.done + taken))
+            question.begun = start + taken
+            slices.append((question, start, start + taken))
             room -= taken
             if taken < left:
                 queue.append(question)  # behind the others
-            if not room:
-                break
         return slices, MOST_IMAGES - room
 
     def _run(self, slices: list[_Slice]) -> _Ran:
@@ -175,7 +175,6 @@ class Batcher:
         if question.logits is None:
             question.logits = np.empty((len(question.images), found.shape[1]), np.float32)
         question.logits[start:end] = found
-        question.done = end
         if end == len(question.images):
             self._deliver([question], question.logits)
 

@@ -94,7 +94,7 @@ def test_a_node_that_is_killed_leaves_no_process_behind(environment: dict[str, s
 
 def test_when_one_process_dies_the_node_says_which_and_stops(settings: Settings) -> None:
     with Launcher(settings, port=0, roles=("api",)) as node:
-        victim = next(p for p in psutil.Process().children() if ["-m", "api"] == p.cmdline()[1:3])
+        victim = next(p for p in psutil.Process().children() if p.cmdline()[1:3] == ["-m", "api"])
         victim.kill()
 
         with pytest.raises(Unavailable, match=r"'api' died: signal SIGKILL") as died:
