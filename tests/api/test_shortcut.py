@@ -7,8 +7,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from sdb_service import clock
-from sdb_service.tables import Box, License
+from sdb_service.tables import License
 from tests.api.asking import ask
 from tests.api.networks import NPY, as_image, as_npy, random_pixels
 from tests.api.problems import problem_of
@@ -235,15 +234,6 @@ def test_distilling_counts_every_image_and_stops_where_the_license_does(
     assert taken[:2] == ["distill"] * 2
     with house.runtime.database.reading() as session:
         assert session.get_one(License, held).predictions == 6
-
-
-def test_a_box_changed_in_the_store_answers_as_it_was_loaded(house: House, wire: Wired, box: str) -> None:
-    asked = request(box, PNG, "image/png")
-    before = wire.ask(asked)[0].body
-    with house.runtime.database.transaction() as session:
-        session.get_one(Box, box).published_at = clock.now()
-
-    assert wire.ask(asked)[0].body == before
 
 
 def _ask_for(connection: object, asked: bytes, status: int, *, seconds: float) -> None:
