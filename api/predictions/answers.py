@@ -1,6 +1,7 @@
 """From logits to the bytes of an answer: a whole batch at a time, since numpy's price is by the call."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from api.bodies.arrays import RAW
 from api.bodies.npy import NPY, write_npy
 from api.predictions.asked import Shown
 from api.predictions.known import KnownBox
@@ -16,6 +18,8 @@ from sdb_service.errors import Forbidden
 Logits = npt.NDArray[np.float32]  # [N, K]
 
 JSON = "application/json"
+_HALF = "; dtype=float16"
+_LARGEST_HALF = 65504.0
 
 
 def probabilities(logits: Logits, temperature: float) -> npt.NDArray[np.float32]:
@@ -40,16 +44,26 @@ def require_array(box: KnownBox, shown: Shown) -> None:
         )
 
 
-def as_npy(logits: Logits, shown: Shown, *, counts: Sequence[int]) -> list[bytes]:
-    """One npy for each request: logits [N, K] where asked for, else probabilities [N, K], else labels [N]."""
+def as_arrays(logits: Logits, shown: Shown, media_type: str, *, counts: Sequence[int]) -> list[bytes]:
+    """One array for each request: logits [N, K] where asked for, else probabilities [N, K], else labels [N].
+
+    In float16 numbers beyond its range become its largest.
+    """
     if "logits" in shown.outputs:
         array: npt.NDArray[Any] = logits
     elif "probs" in shown.outputs:
         array = probabilities(logits, shown.temperature)
     else:
         array = logits.argmax(axis=1).astype(np.int64)
+    if media_type.endswith(_HALF) and array.dtype == np.float32:
+        array = array.clip(-_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
+    write = write_npy if media_type.startswith(NPY) else _bare
     ends = list(accumulate(counts))
-    return [write_npy(array[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+    return [write(array[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+
+
+def _bare(array: npt.NDArray[Any]) -> bytes:
+    return array.tobytes()
 
 
 def as_json(box: KnownBox, logits: Logits, shown: Shown, *, counts: Sequence[int]) -> list[bytes]:
@@ -90,6 +104,13 @@ def _rows(box: KnownBox, logits: Logits, shown: Shown) -> list[dict[str, Any]]:
     ]
 
 
+@lru_cache(256)
 def answered_type(accept: str) -> str:
-    """What is answered to an `Accept` header: npy where it is named, else JSON."""
-    return NPY if NPY in accept else JSON
+    """What is answered to an `Accept` header: npy or bare bytes where they are named, in float16 if it says so."""
+    for kind in (NPY, RAW):
+        for part in accept.lower().split(","):
+            name, *options = (word.strip() for word in part.split(";"))
+            if name == kind:
+                is_half = any(option.replace(" ", "") == "dtype=float16" for option in options)
+                return kind + _HALF if is_half else kind
+    return JSON

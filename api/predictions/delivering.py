@@ -30,7 +30,7 @@ def _tell(rendering: Rendering, questions: list[Question], logits: Logits) -> No
     if rendering.media_type == answers.JSON:
         bodies = answers.as_json(rendering.box, logits, rendering.shown, counts=counts)
     else:
-        bodies = answers.as_npy(logits, rendering.shown, counts=counts)
+        bodies = answers.as_arrays(logits, rendering.shown, rendering.media_type, counts=counts)
     for question, body in zip(questions, bodies, strict=True):
         if not question.is_gone:
             question.told(Reply(body, rendering.media_type, question.budget))

@@ -152,14 +152,15 @@ class Lane:
             kind=head.kind,
             standing=standing,
             rendering=rendering,
-            content_type=media_type_of(head.content_type),
+            content_type=head.content_type,
+            body_kind=media_type_of(head.content_type),
             payer=head.address if caller is None else caller.account_id,
             limit=self._settings.public_images_per_minute if caller is None else self._settings.images_per_minute,
         )
 
     def _decode_now(self, ticket: Ticket, body: bytes) -> Images | None:
         most = self._settings.max_predict_images
-        return decode_now(body, ticket.content_type, ticket.standing.box.geometry, max_images=most)
+        return decode_now(body, ticket.body_kind, ticket.standing.box.geometry, max_images=most)
 
     def _decode(self, ticket: Ticket, body: bytes) -> Images:
         most, resize = self._settings.max_predict_images, ticket.rendering.shown.resize

@@ -17,7 +17,13 @@ router = APIRouter(prefix="/v1/boxes", tags=["predictions"])
 
 @router.post("/{box_id}/predict", response_model=schemas.Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
 async def predict(box_id: str, request: Request, runtime: RuntimeDep, asked: Annotated[Asked, Query()]) -> Response:
-    """Public once the box is published. The body is a PNG, a JPEG, or a batch as npy; `Accept` npy answers npy."""
+    """Public once the box is published.
+
+    The body is a PNG, a JPEG, a form of several, or a batch: `application/x-npy`, `application/octet-stream;
+    dtype=uint8` (or `float32`), `application/x-safetensors` with a tensor `images`, or JSON `{"images": ...}`. Pixels
+    are uint8 (N, H, W, C); float32 (N, C, H, W) is normalised already. `Accept: application/x-npy` or
+    `application/octet-stream` answers one array, with `; dtype=float16` in half the bytes.
+    """
     return await _answered(_head("predict", box_id, request), asked, request, runtime)
 
 

@@ -39,6 +39,7 @@ class Ticket:
     standing: Standing
     rendering: Rendering
     content_type: str
+    body_kind: str  # the media type in it
     payer: str  # whose budget the images are taken from
     limit: int  # of that budget, a minute
 

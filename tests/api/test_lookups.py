@@ -42,10 +42,6 @@ class Reading:
         return answer
 
 
-class Answer:
-    """Something that can be watched as it leaves memory."""
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -175,6 +171,7 @@ async def test_half_way_to_its_end_an_answer_is_read_again_while_the_old_one_ser
     assert [await known.get("key", reading) for _ in range(5)] == ["answer 1"] * 5
     await until(lambda: reading.asked == 2)
     assert known.peek("key", reading) == ("answer 1", 1.0)
+    assert len(others()) == 2  # the reading and who waits for it, not one for each who looked
     reading.gate.set()
     await until(lambda: not others())
 
@@ -204,7 +201,8 @@ async def test_where_reading_again_fails_the_old_answer_ends_at_its_time(
     known: Lookups[Any], clock: Clock, reading: Reading
 ) -> None:
     await known.get("key", reading)
-    reading.refusal = not_found("box", "box_1")
+    reading.refusal, complaints = not_found("box", "box_1"), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     for later, asked in ((0.6, 2), (0.9, 3)):
         clock.seconds = later
         assert await known.get("key", reading) == "answer 1"
@@ -214,6 +212,9 @@ async def test_where_reading_again_fails_the_old_answer_ends_at_its_time(
     clock.seconds = 1.0
     with pytest.raises(NotFound):
         await known.get("key", reading)
+    await until(lambda: not others())
+    gc.collect()
+    assert complaints == []
 
 
 @on_a_loop
@@ -221,7 +222,7 @@ async def test_nothing_stays_in_memory_after_its_time(
     known: Lookups[Any], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookups, "SECONDS", 0.05)
-    watched = weakref.ref(await known.get("key", Answer))
+    watched = weakref.ref(await known.get("key", set))
     await asyncio.sleep(0.2)  # by the loop's clock its time is over, by the lookup's it is not
     gc.collect()
     assert watched() is not None
