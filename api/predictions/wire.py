@@ -18,7 +18,7 @@ from api.middleware import SECURITY_HEADERS
 from api.predictions.batching import Question
 from api.predictions.remembering import Found, Heads, Known
 from api.predictions.tickets import Reply
-from sdb_service.errors import ServiceError
+from sdb_service.errors import Malformed, ServiceError
 from sdb_service.ids import new_id
 from sdb_service.logs import request_id
 
@@ -62,6 +62,14 @@ class PredictionProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._is_between = True
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words, in plain text
+        """What is no HTTP is answered with a problem like all else, and the connection ends."""
+        error = Malformed(
+            "http_invalid", "This is no HTTP/1.1 request; check that Content-Length is the length of the body."
+        )
+        self.transport.write(_refusal(error, self.common_lines(), _fresh_id(), b"connection: close\r\n"))
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         cycle: Any = self.cycle
@@ -164,7 +172,7 @@ class _Exchange:
         protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             return
-        name = self._request_id or b"%b%08x" % (_START_OF_IDS, next(_NUMBERS))
+        name = self._request_id or _fresh_id()
         end = b"" if self.keep_alive else b"connection: close\r\n"
         protocol.transport.write(_answer(found, protocol.common_lines(), name, end))
         if self.keep_alive:
@@ -175,6 +183,10 @@ class _Exchange:
 
 _START_OF_IDS = new_id("req")[:22].encode()
 _NUMBERS = count()
+
+
+def _fresh_id() -> bytes:
+    return b"%b%08x" % (_START_OF_IDS, next(_NUMBERS))
 
 
 def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
