@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 import migrations
-from api import health, reference
+from api import health, metrics, reference
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
@@ -54,6 +54,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     install_error_handlers(app)
     for router in (
         health.router,
+        metrics.router,
         reference.router,
         accounts,
         uploads,

@@ -19,12 +19,13 @@ from api.bodies.geometry import Images
 from api.boxes.queries import get_usable_box
 from api.predictions import answers
 from api.predictions.asked import Asked, AskedOpen, asked_of_query, asked_open_of_query, open_answers, shown_to
-from api.predictions.batching import Batcher, Question
+from api.predictions.batching import Batcher, Logits, Question
 from api.predictions.budgets import Budget, Budgets
 from api.predictions.delivering import deliver
 from api.predictions.holding import count, licensed_standing
 from api.predictions.known import Standing
 from api.predictions.lookups import Lookups, SingleFlight
+from api.predictions.metrics import Metrics
 from api.predictions.sessions import LoadedBox, Sessions
 from api.predictions.tickets import Head, Kind, Rendering, Reply, Ticket
 from sdb_service import identity
@@ -42,6 +43,7 @@ class Lane:
         self._settings = runtime.settings
         self._token_key = runtime.token_key.reveal()
         self.sessions = Sessions(runtime.storage, capacity=runtime.settings.session_cache_bytes)
+        self.metrics = Metrics(self.sessions)
         self._standings = Lookups[Standing]()
         self.on_forgetting: list[Callable[[], None]] = []
         self._loading = SingleFlight[LoadedBox]()
@@ -191,9 +193,13 @@ class Lane:
         with self._runtime.database.transaction() as session:
             count(session, standing, images=images)
 
+    def _deliver(self, questions: list[Question], logits: Logits) -> None:
+        deliver(questions, logits)
+        self.metrics.answered(questions)
+
     def _batcher(self, loaded: LoadedBox) -> Batcher:
         if loaded.batcher is None:
-            loaded.batcher = Batcher(loaded, runner=self._runner, deliver=deliver)
+            loaded.batcher = Batcher(loaded, runner=self._runner, deliver=self._deliver, tally=self.metrics.tally)
         return loaded.batcher
 
 
