@@ -24,12 +24,16 @@ from api.limits import RateLimit
 from api.middleware import ProblemForTooLarge, RequestLog
 from api.models.routes import router as models
 from api.predictions.lane import Lane
-from api.predictions.remembering import Heads
 from api.predictions.routes import router as predictions
 from api.uploads.routes import router as uploads
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
 from sdb_service.runtime import Runtime, open_runtime
+
+try:
+    from api.predictions.remembering import Heads
+except ImportError:  # httptools is not for every system; without it all requests go the usual way
+    Heads = None  # type: ignore[assignment, misc]
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -47,10 +51,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         max_body_size=runtime.settings.max_json_bytes,
         lifespan=_lifespan,
     )
-    app.state.runtime = runtime
-    app.state.lane = Lane(runtime)
-    app.state.forget = app.state.lane.forget
-    app.state.heads = Heads(app.state.lane)
+    _equip(app, runtime)
     install_error_handlers(app)
     for router in (
         health.router,
@@ -72,6 +73,14 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(RateLimit, settings=runtime.settings)
     return app
+
+
+def _equip(app: FastAPI, runtime: Runtime) -> None:
+    """What requests find in the application's state."""
+    app.state.runtime = runtime
+    app.state.lane = Lane(runtime)
+    app.state.forget = app.state.lane.forget
+    app.state.heads = Heads(app.state.lane) if Heads is not None else None
 
 
 class _Application(FastAPI):
