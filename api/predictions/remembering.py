@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 import httptools
 
@@ -20,11 +21,20 @@ _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: (\d{1,7})(?=\r\n)")
 _ADDRESS = re.compile(rb"/v1/boxes/(box_[0-9a-z]{1,40})/(predict|distill)(?:\?(.*))?")
 _PLAIN = frozenset(
     {b"host", b"user-agent", b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type"}
-    | {b"authorization", b"x-request-id", b"cookie", b"referer", b"origin"}
+    | {b"authorization", b"x-request-id", b"cookie", b"referer", b"origin", b"traceparent", b"tracestate"}
+    | {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"x-real-ip"}
 )
 _LARGEST = 4 * 2**20  # bytes of a request; larger ones are read with pauses, the usual way
 _REMEMBERED = 0.25  # seconds; what a ticket rests on may end it sooner
 _MOST_REMEMBERED = 10_000
+
+
+class Proxies(Protocol):
+    """Uvicorn's list of the proxies that it believes."""
+
+    def __contains__(self, host: str) -> bool: ...
+
+    def get_trusted_client_address(self, x_forwarded_for: str) -> tuple[str, int]: ...
 
 
 @dataclass(slots=True)
@@ -61,8 +71,11 @@ class Heads:
         self._secret = secrets.token_bytes(32)
         lane.on_forgetting.append(self._heads.clear)
 
-    def find(self, data: bytes, address: str) -> Found | None:
-        """The head at the beginning of `data`, if it is a plain prediction of which all is known."""
+    def find(self, data: bytes, address: str, proxies: Proxies | None = None) -> Found | None:
+        """The head at the beginning of `data`, if it is a plain prediction of which all is known.
+
+        `address` is the other end of the connection; if it is one of the `proxies`, the caller is whom it names.
+        """
         if not data.startswith(_START):
             return None
         end = data.find(_END)
@@ -75,16 +88,19 @@ class Heads:
         key = head, address
         known = self._heads.get(key)
         if known is None or known.until < time.monotonic():
-            known = self._learn(key, data[: end + 4], address)
+            known = self._learn(key, data[: end + 4], address, proxies)
             if known is None:
                 return None
         whole = end + 4 + int(length[1])
         return Found(known, end + 4, whole) if whole <= _LARGEST else None
 
-    def _learn(self, key: tuple[bytes, str], head: bytes, address: str) -> Known | None:
+    def _learn(self, key: tuple[bytes, str], head: bytes, address: str, proxies: Proxies | None) -> Known | None:
         read = _Reader.read(head)
         if read is None:
             return None
+        named = read.headers.get(b"x-forwarded-for")
+        if named is not None and proxies is not None and address in proxies:
+            address = proxies.get_trusted_client_address(named.decode("latin-1"))[0] or address
         granted = self.lane.admit_now(read.head(address), read.query)
         if granted is None:
             return None

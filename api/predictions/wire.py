@@ -8,15 +8,17 @@ numbers.
 """
 
 import asyncio
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors import from_service_error
 from api.middleware import SECURITY_HEADERS
 from api.predictions.batching import Question
-from api.predictions.remembering import Found, Heads, Known
+from api.predictions.remembering import Found, Heads, Known, Proxies
 from api.predictions.tickets import Reply
 from sdb_service.errors import Malformed, ServiceError
 from sdb_service.ids import new_id
@@ -36,6 +38,8 @@ class PredictionProtocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         is_plain = self.limit_concurrency is None and not self.root_path
         self._heads: Heads | None = self.app_state.get("heads") if is_plain else None
+        is_believing = self.config.proxy_headers
+        self._proxies = _proxies(_joined(self.config.forwarded_allow_ips)) if is_believing else None
         self._is_between = True  # requests: the parser holds no half of one
         self._found: Found | None = None
         self._head = b""
@@ -81,7 +85,7 @@ class PredictionProtocol(HttpToolsProtocol):
 
     def _begins(self, data: bytes, heads: Heads) -> bool:
         """Whether `data` is a plain prediction, or the beginning of one; it is taken care of then."""
-        found = heads.find(data, self.client[0] if self.client else "unknown")
+        found = heads.find(data, self.client[0] if self.client else "unknown", self._proxies)
         if found is None or len(data) > found.end:
             return False
         head, body = data[: found.start], data[found.start :]
@@ -142,6 +146,16 @@ class PredictionProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_handler()
         else:
             self._rest = self.loop.call_later(max(left, 0.1), self._rest_over)
+
+
+def _joined(trusted: list[str] | str) -> str:
+    return trusted if isinstance(trusted, str) else ",".join(trusted)
+
+
+@lru_cache(8)
+def _proxies(trusted: str) -> Proxies:
+    nowhere: Any = None
+    return ProxyHeadersMiddleware(nowhere, trusted).trusted_hosts
 
 
 class _NobodyWaits:

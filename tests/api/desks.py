@@ -63,7 +63,15 @@ class Client:
 
     def __init__(self, images: Images, *, kappa: npt.NDArray[np.float32] | None = None) -> None:
         self.told: list[Reply | ServiceError] = []
-        ticket = Ticket("predict", Standing(None, BOX, False, kappa=kappa), RENDERING, NPY, "somebody", 1000)
+        ticket = Ticket(
+            kind="predict",
+            standing=Standing(None, BOX, False, kappa=kappa),
+            rendering=RENDERING,
+            content_type=NPY,
+            body_kind=NPY,
+            payer="somebody",
+            limit=1000,
+        )
         self.question = Question(ticket, images, Budget(1000, 0), self.told.append, 0.0)
 
     @property

@@ -23,7 +23,6 @@ NOT_PLAIN = (
     "content-length: 7",
     "Expect: 100-continue",
     "Upgrade: h2c",
-    "X-Forwarded-For: 10.0.0.1",
     "Content-Encoding: gzip",
     "Accept: */*\r\nAccept: text/html",
 )
