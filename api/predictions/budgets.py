@@ -62,6 +62,22 @@ class Budgets:
         budget.used += images
         return budget
 
+    def require(self, payer: str, *, limit: int) -> None:
+        """Refuse whoever has nothing left, before anything is done for them.
+
+        Raises:
+            TooManyRequests: nothing is left until the next minute.
+        """
+        now = self._now()
+        budget = self._budget(payer, limit, int(now // WINDOW))
+        if budget.left == 0:
+            wait = max(1, int(budget.reset - now) + 1)
+            raise TooManyRequests(
+                "failures_limited",
+                f"{limit} of your requests came to nothing in this minute; correct them and wait {wait} s.",
+                retry_after=wait,
+            )
+
     def _budget(self, payer: str, limit: int, window: int) -> Budget:
         if window != self._swept:
             self._budgets = {name: budget for name, budget in self._budgets.items() if budget.window == window}

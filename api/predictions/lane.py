@@ -8,8 +8,9 @@ in order, and leave everything else to the first two. Both end in the same batch
 import asyncio
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from starlette.concurrency import run_in_threadpool
 
@@ -29,7 +30,7 @@ from api.predictions.metrics import Metrics
 from api.predictions.sessions import LoadedBox, Sessions
 from api.predictions.tickets import Head, Kind, Rendering, Reply, Ticket
 from sdb_service import identity
-from sdb_service.errors import ServiceError, Unauthenticated
+from sdb_service.errors import ServiceError, TooManyRequests, Unauthenticated, Unavailable
 from sdb_service.runtime import Runtime
 
 Told = Callable[[Reply | ServiceError], None]
@@ -52,6 +53,23 @@ class Lane:
 
     def close(self) -> None:
         self._runner.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def counting_failures(self, address: str) -> Iterator[None]:
+        """Requests that come to nothing have a budget too: each costs look-ups that nobody's images pay for.
+
+        Raises:
+            TooManyRequests: so many from this address failed in this minute that no more are looked at.
+        """
+        payer, limit = f"failures of {address}", self._settings.requests_per_minute
+        self._budgets.require(payer, limit=limit)
+        try:
+            yield
+        except (TooManyRequests, Unavailable):
+            raise
+        except ServiceError:
+            self._budgets.take(payer, limit=limit, images=1)
+            raise
 
     async def admit(self, head: Head, asked: Asked | AskedOpen) -> Ticket:
         """What the request is granted, before its body is read.

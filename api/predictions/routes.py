@@ -35,9 +35,10 @@ async def distill(box_id: str, request: Request, runtime: RuntimeDep, asked: Ann
 
 async def _answered(head: Head, asked: Asked | AskedOpen, request: Request, runtime: Runtime) -> Response:
     lane: Lane = request.app.state.lane
-    ticket = await lane.admit(head, asked)
-    body = await read_body(request, limit=runtime.settings.max_predict_bytes)
-    reply = await lane.answer(ticket, body)
+    with lane.counting_failures(head.address):
+        ticket = await lane.admit(head, asked)
+        body = await read_body(request, limit=runtime.settings.max_predict_bytes)
+        reply = await lane.answer(ticket, body)
     return Response(reply.body, media_type=reply.media_type, headers=reply.budget.headers)
 
 

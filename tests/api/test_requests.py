@@ -80,3 +80,15 @@ def wait_for_a_young_minute() -> None:
     """The window is a minute of the clock: a test that begins at its very end would see two."""
     if (left := 60 - time.time() % 60) < 3:
         time.sleep(left)
+
+
+def test_predictions_that_come_to_nothing_are_counted_by_address(embedded_profile: Profile, network: Network) -> None:
+    with house_on(embedded_profile.settings, network, requests_per_minute=3) as house:
+        box = house.box(house.person("provider"))
+        wait_for_a_young_minute()
+        asked = [f"/v1/boxes/{box}/predict", "/v1/boxes/box_none/distill", f"/v1/boxes/{box}/predict"]
+        failed = [house.http.post(path, content=b"x") for path in (*asked, asked[0])]
+
+        assert [answer.status_code for answer in failed] == [404, 401, 404, 429]
+        problem_of(failed[3], 429, "failures_limited")
+        assert 1 <= int(failed[3].headers["retry-after"]) <= 61
