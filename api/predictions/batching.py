@@ -50,6 +50,7 @@ class Question:
     logits: Logits | None = None  # of the images that are done, where not all go in one batch
     begun: int = 0  # images that are in a batch or were in one
     is_gone: bool = False
+    is_told: bool = False
 
 
 @dataclass
@@ -111,15 +112,15 @@ class Batcher:
             return
         loop = asyncio.get_running_loop()
         if count * self._per_image <= _INLINE_SECONDS:
-            self._finish(slices, count, self._run(slices))
             loop.call_soon(self._turn)  # not a loop here: what has arrived meanwhile joins the next batch
+            self._finish(slices, count, self._run(slices))
             return
         running = loop.run_in_executor(self._runner, self._run, slices)
         running.add_done_callback(lambda done: self._resume(slices, count, done))
 
     def _resume(self, slices: list[_Slice], count: int, done: "asyncio.Future[_Ran]") -> None:
+        asyncio.get_running_loop().call_soon(self._turn)
         self._finish(slices, count, done.result())
-        self._turn()
 
     def _next_batch(self) -> tuple[list[_Slice], int]:
         slices: list[_Slice] = []
@@ -143,15 +144,16 @@ class Batcher:
         started = time.thread_time()  # not the wall's: on a busy machine that would send ever more to the other thread
         try:
             logits = self._box.run(_assembled(slices))
+            self._learn(len(logits), time.thread_time() - started)
         except Exception as error:  # noqa: BLE001 - whatever the engine raises, those who wait must be told
             return None, _broken(error)
-        seconds = time.thread_time() - started
-        each = seconds / len(logits)
-        known = self._per_image < math.inf
-        self._per_image = self._per_image + _FORGETTING * (each - self._per_image) if known else each
-        self._tally.sizes[len(logits)] += 1
-        self._tally.seconds += seconds
         return logits, None
+
+    def _learn(self, images: int, seconds: float) -> None:
+        each, known = seconds / images, self._per_image < math.inf
+        self._per_image = self._per_image + _FORGETTING * (each - self._per_image) if known else each
+        self._tally.sizes[images] += 1
+        self._tally.seconds += seconds
 
     def _finish(self, slices: list[_Slice], count: int, ran: _Ran) -> None:
         self._wait(-count)
@@ -160,7 +162,7 @@ class Batcher:
             self._fail([question for question, _, _ in slices], error or _broken(None))
             return
         if np.isfinite(logits).all() and all(end - start == len(one.images) for one, start, end in slices):
-            self._deliver([question for question, _, _ in slices], logits)
+            self._tell([question for question, _, _ in slices], logits)
             return
         row = 0
         for question, start, end in slices:
@@ -176,7 +178,13 @@ class Batcher:
             question.logits = np.empty((len(question.images), found.shape[1]), np.float32)
         question.logits[start:end] = found
         if end == len(question.images):
-            self._deliver([question], question.logits)
+            self._tell([question], question.logits)
+
+    def _tell(self, questions: list[Question], logits: Logits) -> None:
+        try:
+            self._deliver(questions, logits)
+        except Exception as error:  # noqa: BLE001 - as in `_run`
+            self._fail([question for question in questions if not question.is_told], _broken(error))
 
     def _fail(self, questions: list[Question], error: ServiceError) -> None:
         for question in questions:

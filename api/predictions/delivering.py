@@ -33,4 +33,5 @@ def _tell(rendering: Rendering, questions: list[Question], logits: Logits) -> No
         bodies = answers.as_arrays(logits, rendering.shown, rendering.media_type, counts=counts)
     for question, body in zip(questions, bodies, strict=True):
         if not question.is_gone:
+            question.is_told = True
             question.told(Reply(body, rendering.media_type, question.budget))

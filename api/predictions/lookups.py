@@ -89,14 +89,16 @@ class Lookups(Generic[T]):
             if len(self._entries) >= _MOST_ENTRIES:
                 self._entries.clear()
             self._entries[key] = entry
+            if generation != self._generation:  # another thread has just called `forget`
+                self._entries.pop(key, None)
             self._sweep_later()
         return entry.value
 
     def forget(self) -> None:
         """Drop everything, also what is being asked right now; safe from any thread."""
+        self._flight.forget()  # first: who comes now must not join a reading that began before
         self._generation += 1
         self._entries.clear()
-        self._flight.forget()
 
     def _sweep_later(self) -> None:
         # Nothing stays in memory past its time, least of all a key; and with nothing kept no timer runs.

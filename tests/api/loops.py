@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 
 def on_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -13,7 +14,8 @@ def on_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         async def whole() -> None:
             await test(**given)
 
-        asyncio.run(whole())
+        with ThreadPoolExecutor(1) as thread:  # the main one may have a loop already: Playwright's
+            thread.submit(asyncio.run, whole()).result()
 
     return run
 

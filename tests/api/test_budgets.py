@@ -90,7 +90,7 @@ def test_a_budget_lasts_to_the_end_of_its_minute_and_the_next_is_fresh(budgets: 
 
 def test_budgets_of_past_minutes_are_forgotten(budgets: Budgets, clock: Clock) -> None:
     def remembered() -> int:
-        return sum(isinstance(one, Budget) and one.limit == 12_345 for one in gc.get_objects())
+        return sum(type(one) is Budget and one.limit == 12_345 for one in gc.get_objects())
 
     for payer in range(50):
         budgets.take(f"address {payer}", limit=12_345, images=1)

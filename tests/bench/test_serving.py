@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime as ort
 
 from api.bodies.npy import read_npy
 from bench import serving
-from bench.load import Request, ask_for
+from bench.load import Outcome, Request, ask_for
 from bench.pictures import as_npy, as_png, pictures
 from bench.servers import ceiling
 from bench.servers.networks import MEAN, STD, write_onnx
@@ -18,6 +19,12 @@ from bench.servers.sdb import KAPPA, LAMBDA, prepare
 def row(contender: str, workload: str, speed: float, *, turn: int = 1, p50: float = 1.0, p99: float = 2.0) -> dict:
     numbers = {"images_per_cpu_second": speed, "p50_ms": p50, "p99_ms": p99}
     return {"contender": contender, "workload": workload, "round": turn, **numbers}
+
+
+def asked(request: Request, port: int, *, seconds: float) -> Outcome:
+    """In a thread of its own: the main one may have an event loop already, Playwright's."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(ask_for, seconds, request, port=port, connections=3).result()
 
 
 def test_ratios_are_of_medians_over_the_rounds():
@@ -69,7 +76,7 @@ def test_what_is_timed_answers_as_the_engine_does(tmp_path):
         single = Request(f"{path}/predict", [as_png(pixels[0])], "image/png")
         whole = Request(f"{path}/predict?return=logits", [as_npy(pixels)], npy[1], (npy,))
         opened = Request(f"{path}/distill", [as_npy(pixels)], npy[1], (npy, signed))
-        found = [ask_for(0.3, one, port=served.port, connections=3) for one in (single, whole, opened)]
+        found = [asked(one, served.port, seconds=0.3) for one in (single, whole, opened)]
         assert served.cpu_seconds() > 0.1
         assert served.memory_bytes() > 50 * 2**20
     finally:
@@ -88,9 +95,7 @@ def test_the_load_generator_tells_refusals_from_answers(tmp_path):
     prepared = prepare(tmp_path / "sdb", [])
     served = prepared.start(cores=[0])
     try:
-        found = ask_for(
-            0.2, Request("/v1/boxes/box_none/predict", [b"x"], "image/png"), port=served.port, connections=2
-        )
+        found = asked(Request("/v1/boxes/box_none/predict", [b"x"], "image/png"), served.port, seconds=0.2)
     finally:
         served.stop()
 
