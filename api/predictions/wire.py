@@ -8,6 +8,7 @@ numbers.
 """
 
 import asyncio
+import time
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -102,7 +103,9 @@ class PredictionProtocol(HttpToolsProtocol):
             return
         body, found = b"".join(self._parts), self._found
         self._parts, self._found = [], None
-        if self._missing < 0 or found is None or not self._answers(found, body):
+        # A body that took its time is judged anew: what the head stood for may have been taken back meanwhile.
+        is_known = found is not None and self._missing == 0 and found.known.until > time.monotonic()
+        if found is None or not is_known or not self._answers(found, body):
             super().data_received(self._head + body)
 
     def _answers(self, found: Found, body: bytes) -> bool:
@@ -142,7 +145,7 @@ class PredictionProtocol(HttpToolsProtocol):
         if not isinstance(self.cycle, _Exchange) or not self._is_between:
             return  # uvicorn's own timers see to it
         left = self._rested + self.timeout_keep_alive - self.loop.time()
-        if left <= 0 and self.cycle.response_complete:
+        if left <= 0 and self.cycle.response_complete and not self._parts:
             self.timeout_keep_alive_handler()
         else:
             self._rest = self.loop.call_later(max(left, 0.1), self._rest_over)
