@@ -1,4 +1,4 @@
-"""The web application: `uvicorn --factory api.app:create_app`."""
+"""The web application; `python -m api` serves it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -93,7 +93,7 @@ class Batcher:
         Raises:
             Unavailable: the queue is full.
         """
-        if self._waiting >= MOST_WAITING:
+        if self.is_full:
             raise Unavailable("box_busy", "The box has more to answer than it can now; ask again in a second.")
         self._wait(len(question.images))
         self._queue.append(question)
