@@ -65,7 +65,7 @@ def test_a_server_dies_with_a_test_run_that_is_killed(servers: object, module: s
     assert holder.stdout is not None
     assert holder.stdout.readline() == "ready\n"
     family = psutil.Process(holder.pid).children(recursive=True)
-    folders = {Path(process.cwd()) for process in family if Path(process.cwd()).name.startswith("sdb-")}
+    folders = {folder for process in family if (folder := _folder_of(process)) and folder.name.startswith("sdb-")}
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     holder.stdout.close()
@@ -85,6 +85,14 @@ def _start_what_cannot_run() -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no such option')"]
     with server_folder("broken") as folder, kept(command, folder=folder, ready=lambda: False):
         raise AssertionError("it never became ready")
+
+
+def _folder_of(process: psutil.Process) -> Path | None:
+    """Where ``process`` works; None for one that has just ended, as the helpers of a starting server do."""
+    try:
+        return Path(process.cwd())
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _until_gone(folders: set[Path]) -> None:
