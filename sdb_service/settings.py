@@ -40,10 +40,34 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(2**20, gt=0)
     max_predict_bytes: int = Field(32 * 2**20, gt=0)
     max_predict_images: int = Field(1024, gt=0)
-    session_cache_bytes: int = Field(2**30, gt=0, description="Loaded boxes kept in memory by the API, in ONNX bytes.")
+    session_cache_bytes: int = Field(2**30, gt=0, description="Memory of a server process for loaded boxes.")
+    onnx_provider: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where the API runs boxes; auto is CUDA where onnxruntime-gpu is installed."
+    )
     requests_per_minute: int = Field(6000, gt=0, description="Per token, or per address where there is none.")
     images_per_minute: int = Field(1_000_000, gt=0, description="Predictions of one account.")
     public_images_per_minute: int = Field(6000, gt=0, description="Predictions of one address without a token.")
+
+    monitor: bool = Field(
+        default=True, description="Watch for callers who seem to copy a box and tell its owner; no answer changes."
+    )
+    monitor_callers: int = Field(128, gt=0, description="Callers watched at a time, each in up to 0.5 MB.")
+    monitor_distinct_share: float = Field(
+        1.0, gt=0, description="Different images of a caller a day that are an alarm, over the box's training images."
+    )
+    monitor_distinct_images: int = Field(10_000, gt=0, description="The same where their number is not known.")
+    monitor_least_images: int = Field(
+        200, ge=100, description="Different images of a caller before the next three are looked at."
+    )
+    monitor_near_duplicate_share: float = Field(
+        0.2, gt=0, le=1, description="Share of images hardly different from earlier ones that is an alarm."
+    )
+    monitor_normality: float = Field(
+        0.92, ge=0, lt=1, description="Shapiro and Wilk's W of distances between images under which is an alarm."
+    )
+    monitor_label_entropy: float = Field(
+        0.3, ge=0, lt=1, description="Entropy of a caller's labels, over that of others', under which is an alarm."
+    )
 
     lease_seconds: float = Field(60, gt=0)
     heartbeat_seconds: float = Field(15, gt=0)

@@ -24,6 +24,9 @@ class Storage(Protocol):
 
     def exists(self, key: str) -> bool: ...
 
+    def check(self) -> None:
+        """Raise `OSError` where the store cannot be read or written now."""
+
     def keys(self, prefix: str) -> list[str]: ...
 
     def delete(self, key: str) -> None:

@@ -45,6 +45,10 @@ class LocalStorage:
     def exists(self, key: str) -> bool:
         return self._path(key).is_file()
 
+    def check(self) -> None:
+        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError("the folder of the store is gone, or not ours to write")
+
     def keys(self, prefix: str) -> list[str]:
         top = self._path(prefix)
         files = (path.relative_to(self.root) for path in top.rglob("*") if path.is_file())

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 from botocore.client import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sdb_service.settings import Settings
 from sdb_service.storage.base import CHUNK
@@ -58,6 +58,12 @@ class S3Storage:
                 return False
             raise
         return True
+
+    def check(self) -> None:
+        try:
+            self._s3.head_bucket(Bucket=self._bucket)
+        except (BotoCoreError, ClientError) as error:
+            raise ConnectionError("the bucket does not answer") from error
 
     def keys(self, prefix: str) -> list[str]:
         folder = f"{prefix.rstrip('/')}/" if prefix else ""

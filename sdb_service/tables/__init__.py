@@ -1,9 +1,11 @@
 """The SQL tables, a file per domain. `metadata` is what the migrations must add up to."""
 
 from sdb_service.tables.accounts import Account, DashboardSession, LoginLink, Token
+from sdb_service.tables.alarms import Alarm
 from sdb_service.tables.audit import AuditEvent, AuditHead
 from sdb_service.tables.base import Base
 from sdb_service.tables.boxes import Box, SealedKey
+from sdb_service.tables.budgets import ImageBudget
 from sdb_service.tables.datasets import Dataset
 from sdb_service.tables.idempotency import IdempotentAnswer
 from sdb_service.tables.jobs import Job, JobEvent
@@ -15,6 +17,7 @@ metadata = Base.metadata
 
 __all__ = [
     "Account",
+    "Alarm",
     "AuditEvent",
     "AuditHead",
     "Base",
@@ -22,6 +25,7 @@ __all__ = [
     "DashboardSession",
     "Dataset",
     "IdempotentAnswer",
+    "ImageBudget",
     "Job",
     "JobEvent",
     "License",

@@ -26,12 +26,30 @@ class Box(Owned, Base):
     onnx_sha256: Mapped[str] = mapped_column(String(64))
     onnx_bytes: Mapped[int] = mapped_column(BigInteger)
     onnx_max_difference: Mapped[float]
+    int8_key: Mapped[str | None] = mapped_column(String(255))
+    int8_sha256: Mapped[str | None] = mapped_column(String(64))
     checkpoint_key: Mapped[str] = mapped_column(String(255))
     checkpoint_sha256: Mapped[str] = mapped_column(String(64))
     report_key: Mapped[str | None] = mapped_column(String(255))
     outputs: Mapped[list[Any]]
     top_k: Mapped[int]
+    images_per_minute: Mapped[int | None]
     published_at: Mapped[datetime | None]
+
+    @property
+    def precision(self) -> str:
+        """Of the network that predictions come from: float32, or int8 where the job asked for it."""
+        return "float32" if self.int8_key is None else "int8"
+
+    @property
+    def served_key(self) -> str:
+        """Where the ONNX file lies that predictions come from; `onnx_key` is always the float32 export."""
+        return self.int8_key or self.onnx_key
+
+    @property
+    def served_sha256(self) -> str:
+        """The SHA-256 (hex) of that file."""
+        return self.int8_sha256 or self.onnx_sha256
 
 
 class SealedKey(Base):

@@ -20,6 +20,7 @@ class Job(Owned, Claimable, Base):
     config: Mapped[dict[str, Any]]
     evaluate: Mapped[dict[str, Any]]
     seed: Mapped[int]
+    precision: Mapped[str] = mapped_column(String(16), default="float32", server_default="float32")
     progress: Mapped[dict[str, Any]]
     resume: Mapped[dict[str, Any]]
     report_key: Mapped[str | None] = mapped_column(String(255))

@@ -20,4 +20,5 @@ class License(Owned, Base):
     downloads: Mapped[int] = mapped_column(default=0)
     max_predictions: Mapped[int | None]
     predictions: Mapped[int] = mapped_column(BigInteger, default=0)
+    images_per_minute: Mapped[int | None]
     revoked_at: Mapped[datetime | None]
