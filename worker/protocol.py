@@ -14,6 +14,7 @@ ARTIFACTS = "artifacts"
 
 BOX_CHECKPOINT = "box.safetensors"
 BOX_ONNX = "box.onnx"
+BOX_INT8 = "box.int8.onnx"  # where the job asks for it
 REPORT = "report.json"
 REPORT_PAGE = "report.html"
 

@@ -15,6 +15,8 @@ from sdb_core.evidence.values import (
     Evidence,
     NotMeasured,
     Rival,
+    Rounding,
+    Serving,
     SoftLabels,
     Tracing,
     Value,
@@ -49,6 +51,7 @@ def read_report(report: Any) -> Evidence:
         provenance=dict(_mapping(report.get("provenance", {}), "provenance")),
         tracing=_tracing(report["tracing"]) if report.get("tracing") else None,
         agreement=_agreement(report["agreement"]) if report.get("agreement") else None,
+        serving=_serving(report["serving"]) if report.get("serving") else None,
         not_measured=_listed(report.get("not_measured", []), "not_measured", _not_measured),
     )
 
@@ -144,6 +147,26 @@ def _agreement(row: Any) -> Agreement:
         int(_number(row.get(name), f"agreement.{name}")) for name in ("images", "only_original_right", "only_box_right")
     )
     return Agreement(max(1, images), _number(row.get("same_class"), "agreement.same_class"), original, box)
+
+
+def _serving(row: Any) -> Serving:
+    row = _mapping(row, "serving")
+    precision = _text(row.get("precision"), "serving.precision")
+    parts = {name: _mapping(row.get(name), f"serving.{name}") for name in ("accuracy", "difference", "bytes")}
+    calibration = _mapping(row.get("calibration"), "serving.calibration")
+    images, seed = (int(_number(calibration.get(name), f"serving.calibration.{name}")) for name in ("images", "seed"))
+    sizes = [int(_number(parts["bytes"].get(name), f"serving.bytes.{name}")) for name in ("float32", precision)]
+    exact, served = (
+        _values(parts["accuracy"].get(name), f"serving.accuracy.{name}") for name in ("float32", precision)
+    )
+    apart = {_text(name, "serving.difference"): _rounding(row) for name, row in parts["difference"].items()}
+    return Serving(precision, images, seed, exact, served, apart, *sizes)
+
+
+def _rounding(row: Any) -> Rounding:
+    where = "serving.difference"
+    row = _mapping(row, where)
+    return Rounding(*(_number(row.get(name), f"{where}.{name}") for name in ("same_class", "mean", "max")))
 
 
 def _not_measured(row: Mapping[str, Any], where: str) -> NotMeasured:

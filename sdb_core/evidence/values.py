@@ -127,8 +127,32 @@ class Tracing:
 
 
 @dataclass(frozen=True)
+class Rounding:
+    """What fewer bits change of one stream: percent of test images of the same class; differences of logits."""
+
+    same_class: float
+    mean: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The box in another `precision` than float32, from which predictions come; by stream (`report.schema.json`)."""
+
+    precision: str
+    calibrated_on: int
+    seed: int
+    float32: dict[str, Value]
+    served: dict[str, Value]
+    difference: dict[str, Rounding]
+    float32_bytes: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """A whole report; `tracing` is None where customers' keys carry no marks, `agreement` in older reports."""
+    """A whole report; `tracing` is None where customers' keys carry no marks, `agreement` in older reports, `serving`
+    where predictions come from the box in float32."""
 
     policy: str
     accuracy: dict[str, Value]
@@ -141,6 +165,7 @@ class Evidence:
     provenance: dict[str, Any]
     tracing: Tracing | None = None
     agreement: Agreement | None = None
+    serving: Serving | None = None
     not_measured: tuple[NotMeasured, ...] = ()
 
     @property

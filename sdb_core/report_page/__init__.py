@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdb_core.errors import FiguresUnavailable
 from sdb_core.evidence import Evidence, read_report
-from sdb_core.report_page import attacks, limits, origins, results, sureness, threats, verdict_cards
+from sdb_core.report_page import attacks, limits, origins, results, serving, sureness, threats, verdict_cards
 from sdb_core.report_page.parts import note
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def report_page(report: Mapping[str, Any], *, names: Mapping[str, str] | None = 
         threats=threats.table_of(evidence),
         sureness=sureness.listed(evidence),
         accuracy=results.accuracy(evidence),
+        serving=serving.table_of(evidence),
         students=results.students(evidence),
         comparison=results.comparison(evidence),
         attacks=attacks.table_of(evidence),

@@ -15,7 +15,7 @@ from sdb_core.__main__ import main
 from sdb_core.errors import ReportUnreadable
 from sdb_core.evidence import read_report
 from sdb_core.report_page import limits, report_page
-from tests.core.reports import OLD, full_report, old_report
+from tests.core.reports import OLD, full_report, old_report, served_in_int8
 
 HOSTILE = """</style></title><script>alert(1)</script><img src=x onerror=alert(1)>"'&$policy\x00"""
 VOID = {"meta"}
@@ -152,6 +152,20 @@ def _with_hostile_texts(value: Any, place: str = "") -> Any:
     return HOSTILE if isinstance(value, str) and place != "schema" else value
 
 
+def test_a_box_in_int8_says_what_that_changes_and_what_was_not_measured_in_it():
+    page = report_page(served_in_int8(full_report()))
+    table = [row for row in Reader(page).rows if row[0] == "the box, without the key"][1]
+    assert table[1:] == ["98.1", "97.9", "−0.2", "99.4", "0.0312", "0.5"]
+    assert "21 kB instead of 39 kB" in page
+    assert "were measured with the box in float32, not as it is served" in page
+    assert "more than the 1 point" not in page
+    assert "int8" not in report_page(full_report())
+
+
+def test_a_box_that_loses_more_in_int8_than_fidelity_allows_says_so():
+    assert "In int8 it loses more than the 1 point" in report_page(served_in_int8(full_report(), closed=97.0))
+
+
 def test_a_report_of_accuracies_alone_is_a_page_too():
     report = old_report()
     short = {name: report[name] for name in ("policy", "accuracy", "provenance")} | {"schema": "sdb-accuracy/1"}
@@ -172,6 +186,8 @@ def test_a_report_of_accuracies_alone_is_a_page_too():
         (lambda report: report["attacks"][0].update(name=7), "attacks[0].name"),
         (lambda report: report["verdicts"]["fidelity"].update(standard_error="0.1"), "fidelity.standard_error"),
         (lambda report: report.update(agreement={"images": 360}), "agreement.only_original_right"),
+        (lambda report: served_in_int8(report)["serving"].update(bytes={}), "serving.bytes.float32"),
+        (lambda report: served_in_int8(report)["serving"].pop("accuracy"), "serving.accuracy"),
         (lambda report: report.update(not_measured=[{"what": "it"}]), "not_measured[0].why"),
         (lambda report: report["comparison"]["sdb"].update(config=[]), "comparison.sdb.config"),
     ],

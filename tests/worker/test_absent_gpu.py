@@ -36,6 +36,7 @@ def spec(inputs: Path) -> dict[str, Any]:
         "evaluate": {"level": "quick", "seeds": 1, "compare": [], "student_settings": {"epochs": 1}},
         "seed": 3,
         "tracing": None,
+        "precision": "float32",
         "checkpoint_seconds": 60.0,
         "limits": {"device": "auto", "sandboxed": False},
     }

@@ -1,5 +1,6 @@
 """A wrap job from opened inputs to artifacts; what an earlier attempt finished is not done again."""
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -27,7 +28,9 @@ from sdb_core.training import History, Run
 from sdb_core.wrapping import wrap
 from worker.child.export import export
 from worker.child.opening import architecture_of, device_of, open_images, open_model
-from worker.protocol import ARTIFACTS, BOX_CHECKPOINT, BOX_ONNX, REPORT, REPORT_PAGE, STATE
+from worker.child.quantising import calibration_inputs, quantise
+from worker.child.serving import difference as int8_difference
+from worker.protocol import ARTIFACTS, BOX_CHECKPOINT, BOX_INT8, BOX_ONNX, REPORT, REPORT_PAGE, STATE
 
 _WRAP_STATE = "wrap.pt"
 _HISTORY = "history.json"
@@ -44,7 +47,7 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
     check_student(evaluation, architecture)
     splits = open_images(spec["dataset"], inputs)
     splits.check_fits(architecture)
-    original = open_model(spec["model"], inputs, architecture)
+    original = _original(spec, inputs, architecture, folder=outputs / "tmp")
     key = _key(kappa, architecture, spec["model"]["input"], lam=settings.lam)
     shutil.copytree(inputs / STATE, outputs / STATE, dirs_exist_ok=True)
     run = Run(
@@ -70,8 +73,19 @@ def wrap_job(spec: dict[str, Any], inputs: Path, outputs: Path, kappa: bytes, ob
         wrap_seconds=time.monotonic() - started,
         tracing=spec["tracing"],
     )
-    names = {"box": spec["box_id"], "job": spec["job_id"], **spec["names"]}
-    return _finish(subject, evaluation, run=run, config=_named(spec), outputs=outputs, names=names)
+    return _finish(subject, evaluation, run=run, spec=spec, outputs=outputs)
+
+
+def _original(spec: dict[str, Any], inputs: Path, architecture: Architecture, *, folder: Path) -> nn.Module:
+    """The provider's net; where the box is to be served in int8, not before it is clear that this net can be.
+
+    Raises QuantisationFailed and what `open_model` raises.
+    """
+    net = open_model(spec["model"], inputs, architecture)
+    if spec["precision"] == "int8":
+        export(copy.deepcopy(net), architecture, folder / "trial.onnx")
+        quantise(folder / "trial.onnx", folder / "trial.int8.onnx", np.zeros((2, *architecture.shape), np.float32))
+    return net
 
 
 def _wrapped(
@@ -104,21 +118,31 @@ def _finish(
     evaluation: EvaluationSettings,
     *,
     run: Run,
-    config: dict[str, Any],
+    spec: dict[str, Any],
     outputs: Path,
-    names: dict[str, str],
 ) -> dict[str, Any]:
     artifacts = outputs / ARTIFACTS
     save_weights(subject.box, artifacts / BOX_CHECKPOINT)
     exported = subject.architecture.build()
     load_weights(artifacts / BOX_CHECKPOINT, exported)
     difference = export(exported, subject.architecture, artifacts / BOX_ONNX)
+    served = _in_int8(subject, artifacts) if spec["precision"] == "int8" else {}
     if evaluation.level != "none":
         quiet = dataclasses.replace(run, stage="evaluate", state_path=None)
-        report = make_report(subject, settings=evaluation, run=quiet, config=config, state_folder=outputs / STATE)
+        report = make_report(subject, settings=evaluation, run=quiet, config=_named(spec), state_folder=outputs / STATE)
+        report |= served
+        names = {"box": spec["box_id"], "job": spec["job_id"], **spec["names"]}
         write_atomically(artifacts / REPORT, json.dumps(report).encode())
         write_atomically(artifacts / REPORT_PAGE, report_page(report, names=names).encode())
     return {"lam": subject.key.lam, "onnx_max_difference": difference}
+
+
+def _in_int8(subject: Subject, artifacts: Path) -> dict[str, Any]:
+    """Write the int8 file beside the export; the report's part on what that changes."""
+    train, key = subject.splits.train, subject.key
+    quantise(artifacts / BOX_ONNX, artifacts / BOX_INT8, calibration_inputs(train, key))
+    files = (artifacts / BOX_ONNX, artifacts / BOX_INT8)
+    return {"serving": int8_difference(*files, subject.splits.test, trained_on=len(train), key=key)}
 
 
 def _named(spec: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sdb_service.lifecycle import Claim
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Box, Dataset, Job, Model
-from worker.protocol import BOX_CHECKPOINT, BOX_ONNX, REPORT, REPORT_PAGE
+from worker.protocol import BOX_CHECKPOINT, BOX_INT8, BOX_ONNX, REPORT, REPORT_PAGE
 from worker.supervisor.pages import PageRefused, require_plain_page
 from worker.supervisor.workplace import Workplace
 
@@ -37,12 +37,18 @@ def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, A
     checkpoint = _plain_file(place.artifacts / BOX_CHECKPOINT, most=most)
     onnx = _plain_file(place.artifacts / BOX_ONNX, most=most)
     _require_runs(onnx, model)
+    int8 = _plain_file(place.artifacts / BOX_INT8, most=most) if job.precision == "int8" else None
+    if int8 is not None:
+        _require_runs(int8, model)
     prefix = f"jobs/{held.id}/{held.attempt}/artifacts"
     box = _box(job, model, dataset, result, checkpoint=checkpoint, onnx=onnx, prefix=prefix)
-    if job.evaluate.get("level") != "none":
-        box.report_key = store_report(runtime, place, prefix)
+    if job.evaluate.get("level") != "none" or int8 is not None:
+        box.report_key = store_report(runtime, place, prefix, precision=job.precision)
     runtime.storage.put_file(box.checkpoint_key, checkpoint)
     runtime.storage.put_file(box.onnx_key, onnx)
+    if int8 is not None:
+        box.int8_key, box.int8_sha256 = f"{prefix}/{BOX_INT8}", _sha256(int8)
+        runtime.storage.put_file(box.int8_key, int8)
     with runtime.database.transaction() as session:
         lifecycle.publish_box(session, held, box, report_key=box.report_key)
         detail = {"job_id": job.id, "attempt": held.attempt}
@@ -80,12 +86,18 @@ def _box(
     )
 
 
-def store_report(runtime: Runtime, place: Workplace, prefix: str) -> str:
-    """Store the report and its page beside it; answer the report's key."""
+def store_report(runtime: Runtime, place: Workplace, prefix: str, *, precision: str = "float32") -> str:
+    """Store the report and its page beside it; answer the report's key.
+
+    Raises `BadOutput`, also where the box is served in another precision than float32 and the report does not say what
+    that changes.
+    """
     path = _plain_file(place.artifacts / REPORT, most=_MOST_REPORT_BYTES)
     report = json.loads(path.read_bytes())
     if not isinstance(report, dict) or report.get("schema") != "sdb-report/1":
         raise BadOutput("the report is not of the form sdb-report/1")
+    if precision != "float32":
+        _require_difference(report, precision)
     page = _plain_file(place.artifacts / REPORT_PAGE, most=_MOST_PAGE_BYTES).read_bytes()
     try:
         require_plain_page(page)
@@ -95,6 +107,17 @@ def store_report(runtime: Runtime, place: Workplace, prefix: str) -> str:
     key = f"{prefix}/{REPORT}"
     runtime.storage.put_bytes(key, json.dumps(report).encode())
     return key
+
+
+def _require_difference(report: dict[str, Any], precision: str) -> None:
+    """The report must give the accuracy in float32 and in this precision, without the key and with it."""
+    for each in ("float32", precision):
+        for stream in ("closed", "open"):
+            found: Any = report
+            for name in ("serving", "accuracy", each, stream):
+                found = found.get(name) if isinstance(found, dict) else None
+            if not isinstance(found, dict) or not 0 <= _number(found, "mean") <= 100:
+                raise BadOutput(f"the report has no accuracy of the {stream} box in {each}")
 
 
 def _require_runs(onnx: Path, model: Model) -> None:

@@ -54,6 +54,7 @@ def job_spec(
         "policy": job.policy,
         "config": job.config,
         "evaluate": job.evaluate,
+        "precision": job.precision,
         "seed": job.seed,
         "tracing": tracing.promise(model.input["channels"] * model.input["height"] * model.input["width"]),
         "checkpoint_seconds": settings.checkpoint_seconds,
