@@ -1,18 +1,16 @@
 """`python -m api`: the web application under uvicorn, as the launcher and the containers start it."""
 
 import argparse
-import ctypes
 import gc
 import importlib.util
-from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
 
+from api import memory
 from api.app import create_app
 
 _GRACE_SECONDS = 3
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 _SHORTCUT = "api.predictions.wire:PredictionProtocol"
 
 
@@ -38,23 +36,14 @@ def served_app() -> FastAPI:
     """The application in a process of its own, whose memory is set up for a server.
 
     The garbage collector need not look at what stays for ever (p99 of a prediction at 64 connections: from 130 to
-    32 ms), and the allocator keeps what it has for the next batch: to give it back and fetch it again costs a page
-    fault for every 4 KiB (a tenth of the processor time of a prediction).
+    32 ms), and the allocator keeps what it has.
     """
-    _keep_memory()
+    memory.keep()
     app = create_app()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     return app
-
-
-def _keep_memory() -> None:
-    with suppress(AttributeError, OSError, TypeError):  # another C library has its own ways
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
-        mallopt(_M_TRIM_THRESHOLD, 128 * 2**20)
-        mallopt(_M_ARENA_MAX, 2)
 
 
 def _parser() -> argparse.ArgumentParser:

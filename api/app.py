@@ -23,6 +23,8 @@ from api.licenses.routes import router as licenses
 from api.limits import RateLimit
 from api.middleware import ProblemForTooLarge, RequestLog
 from api.models.routes import router as models
+from api.monitoring.routes import router as alarms
+from api.open_inference.routes import router as open_inference
 from api.predictions.lane import Lane
 from api.predictions.routes import router as predictions
 from api.uploads.routes import router as uploads
@@ -65,8 +67,10 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         report_schema,
         boxes,
         licensed_boxes,
+        alarms,
         licenses,
         predictions,
+        open_inference,
         audit,
         dashboard,
     ):
@@ -78,6 +82,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
 def _equip(app: FastAPI, runtime: Runtime) -> None:
     """What requests find in the application's state."""
     app.state.runtime = runtime
+    app.state.readiness = health.Readiness(runtime)
     app.state.lane = Lane(runtime)
     app.state.forget = app.state.lane.forget
     app.state.heads = Heads(app.state.lane) if Heads is not None else None

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from sdb_service.errors import ServiceError, TooManyRequests
 from sdb_service.logs import request_id
@@ -52,6 +53,23 @@ _FRAMEWORK_DETAILS = {
 }
 
 
+class Problem(JSONResponse):
+    """A problem; below `/v2` it also says what is wrong in the one field that the Open Inference Protocol knows."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, content: dict[str, Any], *, status_code: int, headers: dict[str, str] | None) -> None:
+        super().__init__(content, status_code, headers)
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if f"{scope['path']}/".startswith("/v2/"):
+            content = {"error": f"{self._content['code']}: {self._content['detail']}"} | self._content
+            self.body = self.render(content)
+            self.headers["Content-Length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
 def problem(
     status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, extra: dict[str, Any] | None = None
 ) -> JSONResponse:
@@ -64,9 +82,7 @@ def problem(
         "code": code,
         "request_id": request_id.get(),
     }
-    return JSONResponse(
-        content | (extra or {}), status_code=status, headers=headers, media_type="application/problem+json"
-    )
+    return Problem(content | (extra or {}), status_code=status, headers=headers)
 
 
 def from_service_error(error: ServiceError) -> JSONResponse:

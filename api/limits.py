@@ -18,7 +18,7 @@ from sdb_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_FREE = ("/healthz", "/readyz", "/metrics", "/dashboard/static/")
+_FREE = ("/healthz", "/readyz", "/metrics", "/dashboard/static/", "/v2/health/")
 _COUNTED_BY_IMAGE = ("/predict", "/distill", "/infer")  # see api/predictions/budgets.py
 
 

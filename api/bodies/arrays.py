@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,11 @@ JSON = "application/json"
 _NAME = "images"  # of the tensor, and of the JSON field
 _MOST_JSON = 8 * 2**20  # a list of numbers takes ten times its text in memory
 _DEPTH = 4  # of nested lists: images, rows or channels, and so on
+_DATATYPES: dict[str, np.dtype[Any]] = {
+    "FP32": np.dtype("<f4"),
+    "UINT8": np.dtype(np.uint8),
+    "FP16": np.dtype("<f2"),
+}
 
 
 def from_npy(body: bytes, geometry: Geometry, *, max_images: int) -> Images:
@@ -73,12 +80,7 @@ def from_json(body: bytes, geometry: Geometry, *, max_images: int) -> Images | l
     Raises:
         Malformed, Invalid, TooLarge: each names the cure.
     """
-    if len(body) > _MOST_JSON:
-        raise TooLarge("json_too_large", f"JSON may have {_MOST_JSON} bytes; send more as npy, a fraction of its size.")
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Malformed("json_unreadable", f"The body is no JSON: {error}.") from error
+    found = read_json(body)
     images = found.get(_NAME) if isinstance(found, dict) else None
     if not isinstance(images, list) or not images:
         raise Malformed(
@@ -89,6 +91,48 @@ def from_json(body: bytes, geometry: Geometry, *, max_images: int) -> Images | l
     if all(isinstance(one, str) for one in images):
         return [_bytes_of(one) for one in images]
     return require_images(_array_of(images), geometry, max_images=max_images)
+
+
+def from_tensor(
+    data: bytes | list[Any], datatype: str, shape: tuple[int, ...], geometry: Geometry, *, max_images: int
+) -> Images:
+    """A tensor of the Open Inference Protocol: UINT8 (N, H, W, C) pixels, or FP32 or FP16 (N, C, H, W) normalised.
+
+    `data` is bare bytes, little-endian and in C order, or lists of numbers, flat or nested.
+
+    Raises:
+        Malformed: data and shape do not fit. Invalid, TooLarge: no images for the box.
+    """
+    if (dtype := _DATATYPES.get(datatype)) is None:
+        raise Invalid(
+            "datatype_unknown", f"Send datatype {', '.join(_DATATYPES)}; {datatype[:20]!r} is none that a box takes."
+        )
+    array = _elements_of(data, dtype)
+    if array.size != math.prod(shape):
+        raise Malformed(
+            "tensor_size", f"Shape {list(shape)} and {array.size} elements do not fit; send as many as the shape says."
+        )
+    try:
+        array = array.reshape(shape)
+    except ValueError as error:  # nothing, in more dimensions or larger ones than there can be
+        raise Malformed("tensor_size", "No array has such a shape; send (N, C, H, W) or (N, H, W, C).") from error
+    if dtype == np.float16:
+        array = array.astype(np.float32)
+    return require_images(array, geometry, max_images=max_images)
+
+
+def read_json(body: bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        Malformed: it is none. TooLarge: it is longer than numbers should come as text.
+    """
+    if len(body) > _MOST_JSON:
+        raise TooLarge("json_too_large", f"JSON may have {_MOST_JSON} bytes; send more as npy, a fraction of its size.")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed("json_unreadable", f"The body is no JSON: {error}.") from error
 
 
 def require_images(array: npt.NDArray[Any], geometry: Geometry, *, max_images: int) -> Images:
@@ -116,18 +160,49 @@ def require_images(array: npt.NDArray[Any], geometry: Geometry, *, max_images: i
 
 
 def _array_of(images: list[Any]) -> npt.NDArray[Any]:
+    array = _numbers_of(images)
+    return _floats(array) if array.dtype.kind == "f" else _pixels(array)
+
+
+def _elements_of(data: bytes | list[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    if isinstance(data, bytes):
+        if len(data) % dtype.itemsize:
+            raise Malformed(
+                "tensor_size", f"An element has {dtype.itemsize} bytes, and {len(data)} are no whole number of them."
+            )
+        return np.frombuffer(data, dtype)
+    array = _numbers_of(data)
+    if dtype != np.uint8:
+        return _floats(array)
+    if array.size and array.dtype.kind == "f":
+        raise Invalid("pixel_range", "UINT8 data are whole numbers from 0 to 255; send normalised values as FP32.")
+    return _pixels(array)
+
+
+def _numbers_of(lists: list[Any]) -> npt.NDArray[Any]:
+    """Nested lists as an array. Attack: of one long text among a million short ones numpy makes a square."""
+    inner: list[Any] = lists
+    for _ in range(_DEPTH - 1):
+        if set(map(type, inner)) != {list}:
+            break
+        inner = list(chain.from_iterable(inner))
+    if not set(map(type, inner)) <= {int, float}:
+        raise _ragged()
     try:
-        array = np.array(images)
-    except (ValueError, OverflowError) as error:
+        return np.array(lists)
+    except ValueError as error:
         raise _ragged() from error
-    if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return array.astype(np.float32)
-    if array.dtype.kind in "iu" and array.ndim <= _DEPTH:
-        if array.size and (array.min() < 0 or array.max() > 255):
-            raise Invalid("pixel_range", "Whole numbers are pixels from 0 to 255; send normalised values with a point.")
-        return array.astype(np.uint8)
-    raise _ragged()
+
+
+def _floats(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
+
+
+def _pixels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if array.size and (array.min() < 0 or array.max() > 255):
+        raise Invalid("pixel_range", "Whole numbers are pixels from 0 to 255; send normalised values with a point.")
+    return array.astype(np.uint8)
 
 
 def _bytes_of(text: str) -> bytes:

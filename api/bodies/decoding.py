@@ -1,6 +1,7 @@
 """From the bytes of a request to images for a box, by the content type."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from api.bodies import arrays
 from api.bodies.forms import FORM, files_of
 from api.bodies.geometry import Geometry, Images, Pixels
 from api.bodies.npy import NPY
-from api.bodies.pictures import PICTURES, pixels_of, quick_pixels_of
+from api.bodies.pictures import PICTURES, pixels_of, plain_png_reader
 from sdb_service.errors import Malformed, UnsupportedMedia
 
 _FEW_PIXELS = 65_536
@@ -50,17 +51,16 @@ def decode(body: bytes, content_type: str, geometry: Geometry, *, max_images: in
     )
 
 
-def decode_now(body: bytes, kind: str, geometry: Geometry, *, max_images: int) -> Images | None:
-    """As `decode` for a media type, where that costs less than handing it to another thread; else None.
+def reader_of(kind: str, geometry: Geometry, *, max_images: int) -> Callable[[bytes], Images | None]:
+    """As `decode` for a media type, where that costs less than handing it to another thread; else it answers None.
 
-    Raises:
-        Malformed, Invalid, TooLarge: as `decode`.
+    What it raises is what `decode` raises.
     """
     if kind == "image/png" and geometry.height * geometry.width <= _FEW_PIXELS:
-        return quick_pixels_of(body, geometry)
+        return plain_png_reader(geometry)
     if kind == NPY:
-        return arrays.from_npy(body, geometry, max_images=max_images)
-    return None
+        return partial(arrays.from_npy, geometry=geometry, max_images=max_images)
+    return lambda _body: None
 
 
 def _from_files(files: Sequence[bytes], geometry: Geometry, *, resize: bool) -> Pixels:

@@ -46,7 +46,10 @@ def get_checkpoint(
     runtime: RuntimeDep,
     kind: Annotated[str, Query(alias="format", pattern="^(safetensors|onnx)$")] = "safetensors",
 ) -> StreamingResponse:
-    """The box's weights, for its owner and holders of delivered licenses; recorded in the audit log."""
+    """The box's weights, for its owner and holders of delivered licenses; recorded in the audit log.
+
+    Both formats are float32, also where predictions come from int8: that file is made for this service's processors.
+    """
     box = queries.get_box_of_party(session, caller, box_id)
     queries.require_weights(session, caller, box)
     record_act(session, caller, "box.download", box.id, owner=box.account_id, detail={"format": kind})

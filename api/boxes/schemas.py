@@ -16,6 +16,12 @@ class Publication(Body):
 
     outputs: list[Output] = Field(default=["labels", "probs"], min_length=1)
     top_k: int = Field(5, ge=1, le=1000, description="How many of the most likely classes `probs` shows.")
+    images_per_minute: int | None = Field(
+        None,
+        ge=1,
+        lt=2**31,
+        description="Predictions of one address or account; null leaves it to the operator's limits.",
+    )
 
     @field_validator("outputs")
     @classmethod
@@ -31,8 +37,10 @@ class PublicBox(BaseModel):
     num_classes: int
     class_names: list[str] | None
     input: dict[str, Any]
+    precision: Literal["float32", "int8"] = Field(description="Of the network that predictions come from.")
     outputs: list[Output]
     top_k: int
+    images_per_minute: int | None
     published: bool
 
     @classmethod
@@ -48,8 +56,9 @@ class Box(PublicBox):
     model_id: str
     policy: str
     architecture: str
-    onnx_sha256: str
+    onnx_sha256: str = Field(description="Of the float32 export, which downloads give whatever is served.")
     onnx_max_difference: float = Field(description="Largest difference of a logit between the net and its ONNX export.")
+    int8_sha256: str | None = Field(description="Of the ONNX file that predictions come from, where it is in int8.")
     checkpoint_sha256: str
     has_report: bool
     created_at: datetime

@@ -12,9 +12,9 @@ from sdb_service.tables import Box
 def publish(session: Session, caller: Caller, box_id: str, wanted: schemas.Publication) -> Box:
     """Open the box's predictions to the public, in the outputs its owner chooses."""
     box = queries.get_own_box(session, caller, box_id)
-    box.outputs, box.top_k = list(wanted.outputs), wanted.top_k
+    box.outputs, box.top_k, box.images_per_minute = list(wanted.outputs), wanted.top_k, wanted.images_per_minute
     box.published_at = box.published_at or clock.now()
-    detail = {"outputs": box.outputs, "top_k": box.top_k}
+    detail = {"outputs": box.outputs, "top_k": box.top_k, "images_per_minute": box.images_per_minute}
     record_act(session, caller, "box.publish", box.id, owner=box.account_id, detail=detail)
     return box
 

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from api.boxes import queries, schemas, service
-from api.dashboard import evidence
+from api.dashboard import alarms, evidence
 from api.dashboard import queries as shown
 from api.dashboard.rendering import back_to, page
 from api.dashboard.viewing import ActorDep, Viewer, ViewerDep
@@ -47,12 +47,18 @@ def show_box(box_id: str, viewer: ViewerDep, session: ReadSession, runtime: Runt
 def _owners_view(session: Session, viewer: Viewer, box: Box, runtime: Runtime) -> dict[str, Any]:
     report = evidence.read(get_job(session, viewer.caller, box.job_id), runtime=runtime)
     licenses = shown.licenses_of_box(session, viewer.caller, box.id)
+    raised = alarms.latest(session, viewer.caller, box.id)
+    known = [*(row.customer_id for row in licenses), *(alarm.caller_id for alarm in raised)]
+    names = shown.account_names(session, viewer.caller, known)
     return {
         "box": schemas.Box.of(box),
         "report": report,
         "charts": evidence.charts(report, box.class_names) if report else None,
+        "serving": evidence.serving(report) if report else None,
         "licenses": [license_schemas.License.of(row) for row in licenses],
-        "names": shown.account_names(session, viewer.caller, [row.customer_id for row in licenses]),
+        "names": names,
+        "alarms": raised,
+        "drawn_alarms": alarms.drawn(raised, names),
         "marks": tracing.promise(box.input["channels"] * box.input["height"] * box.input["width"]),
         "customers": shown.customers(session, viewer.caller),
         "url": runtime.settings.public_url,
@@ -66,10 +72,12 @@ def publish_box(
     session: WriteSession,
     outputs: Annotated[list[schemas.Output] | None, Form()] = None,
     top_k: Annotated[int, Form(ge=1, le=1000)] = 5,
+    images_per_minute: Annotated[int | None, Form(ge=1, lt=2**31)] = None,
 ) -> RedirectResponse:
     if not outputs:
         raise Invalid("outputs_missing", "Choose at least one output that the public may ask for.")
-    service.publish(session, actor.caller, box_id, schemas.Publication(outputs=outputs, top_k=top_k))
+    wanted = schemas.Publication(outputs=outputs, top_k=top_k, images_per_minute=images_per_minute)
+    service.publish(session, actor.caller, box_id, wanted)
     return back_to(f"/dashboard/boxes/{box_id}", done="published")
 
 

@@ -50,6 +50,17 @@ def charts(report: dict[str, Any], class_names: list[Any] | None) -> dict[str, A
     }
 
 
+def serving(report: dict[str, Any]) -> dict[str, Any] | None:
+    """What the precision that predictions come from changes, or None where that is float32."""
+    told = report.get("serving")
+    values = told.get("accuracy") if isinstance(told, dict) else None
+    precision = str(told.get("precision")) if isinstance(told, dict) else ""
+    if not isinstance(values, dict):
+        return None
+    found = {stream: [_mean(values, name, stream) for name in ("float32", precision)] for stream in ("closed", "open")}
+    return None if None in found["closed"] + found["open"] else {"precision": precision, **found}
+
+
 def attacks(report: dict[str, Any]) -> dict[str, Any]:
     """Points over the floor for each attack: groups by what the attacker holds, the strongest first in each."""
     groups: dict[str, list[dict[str, Any]]] = {holding: [] for holding in ATTACKER_HOLDS}

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from api.shapes import ARCHITECTURE, Body, Reason, reason_of
 from sdb_service.tables import Job as JobRow
@@ -42,6 +42,16 @@ def _known_preset(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _served(value: Any) -> Any:
+    if value == "bfloat16":
+        raise ValueError(
+            "bfloat16 cannot be served: ONNX Runtime has no bfloat16 convolution for CPUs; choose float32 or int8 "
+            "(config.precision, that of the training, takes bfloat16)"
+        )
+    return value
+
+
+Precision = Annotated[Literal["float32", "int8"], BeforeValidator(_served)]
 SmallValues = Annotated[dict[str, Any], AfterValidator(_small), AfterValidator(_known_preset)]
 
 
@@ -81,7 +91,22 @@ class NewJob(Body):
         f"`evaluate`: {', '.join(PRESETS)}.",
     )
     evaluate: Evaluation = Field(default_factory=Evaluation)
+    precision: Precision = Field(
+        "float32",
+        description="Of the network that predictions come from. `int8` is smaller, faster for large networks, and not "
+        "quite as accurate; the report gives the measured difference, so it needs one. `config.precision` is another "
+        "thing: that of the training.",
+    )
     seed: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _int8_is_measured(self) -> Self:
+        if self.precision != "float32" and self.evaluate.level == "none":
+            raise ValueError(
+                f"a box in {self.precision} needs a report with the measured difference: set evaluate.level to quick "
+                "or more, or precision to float32"
+            )
+        return self
 
 
 class Job(BaseModel):
@@ -91,6 +116,7 @@ class Job(BaseModel):
     policy: str
     config: dict[str, Any]
     evaluate: dict[str, Any]
+    precision: str
     seed: int
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     cancelling: bool

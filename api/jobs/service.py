@@ -38,6 +38,7 @@ def create(session: Session, caller: Caller, wanted: schemas.NewJob, *, runtime:
         policy=wanted.policy,
         config=wanted.config,
         evaluate=wanted.evaluate.model_dump(),
+        precision=wanted.precision,
         seed=wanted.seed,
         state=JOBS.waiting,
         progress={},

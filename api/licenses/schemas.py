@@ -22,6 +22,9 @@ class NewLicense(Body):
     expires_at: Moment | None = None
     max_downloads: Count | None = None
     max_predictions: Count | None = None
+    images_per_minute: Count | None = Field(
+        None, description="Predictions under this license; null leaves it to the operator's limit for the account."
+    )
 
 
 class Renewal(Body):
@@ -44,6 +47,7 @@ class License(BaseModel):
     downloads: int
     max_predictions: int | None
     predictions: int = Field(description="Images answered under this license so far.")
+    images_per_minute: int | None
     created_at: datetime
 
     @classmethod

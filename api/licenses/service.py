@@ -37,6 +37,7 @@ def grant(session: Session, caller: Caller, wanted: schemas.NewLicense) -> Licen
         expires_at=wanted.expires_at,
         max_downloads=wanted.max_downloads,
         max_predictions=wanted.max_predictions,
+        images_per_minute=wanted.images_per_minute,
         downloads=0,
         predictions=0,
     )

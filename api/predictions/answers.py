@@ -1,5 +1,6 @@
 """From logits to the bytes of an answer: a whole batch at a time, since numpy's price is by the call."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -18,6 +19,7 @@ from sdb_service.errors import Forbidden
 Logits = npt.NDArray[np.float32]  # [N, K]
 
 JSON = "application/json"
+TENSORS = "application/x-sdb-tensors"  # within this process alone: no `Accept` gets it
 _HALF = "; dtype=float16"
 _LARGEST_HALF = 65504.0
 
@@ -40,7 +42,8 @@ def require_array(box: KnownBox, shown: Shown) -> None:
     if "logits" not in shown.outputs and "probs" in shown.outputs and not shown.every_class:
         raise Forbidden(
             "output_not_published",
-            f"The box shows the {box.top_k} likeliest classes and an array would show all; ask for JSON or labels.",
+            f"The box shows the {box.top_k} likeliest classes and an array would show all; "
+            f"ask for labels, or /v1/boxes/{box.id}/predict for JSON.",
         )
 
 
@@ -49,17 +52,43 @@ def as_arrays(logits: Logits, shown: Shown, media_type: str, *, counts: Sequence
 
     In float16 numbers beyond its range become its largest.
     """
-    if "logits" in shown.outputs:
-        array: npt.NDArray[Any] = logits
-    elif "probs" in shown.outputs:
-        array = probabilities(logits, shown.temperature)
-    else:
-        array = logits.argmax(axis=1).astype(np.int64)
+    name = next((name for name in ("logits", "probs") if name in shown.outputs), "labels")
+    array = _tensor(name, logits, shown.temperature)
     if media_type.endswith(_HALF) and array.dtype == np.float32:
         array = array.clip(-_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
     write = write_npy if media_type.startswith(NPY) else _bare
     ends = list(accumulate(counts))
     return [write(array[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+
+
+def as_tensors(logits: Logits, shown: Shown, *, counts: Sequence[int]) -> list[bytes]:
+    """For each request the bare bytes of all it is shown, one after the other, as `tensors_of` takes them apart."""
+    arrays = [_tensor(name, logits, shown.temperature) for name in shown.outputs]
+    ends = list(accumulate(counts))
+    return [
+        b"".join(array[end - count : end].tobytes() for array in arrays)
+        for end, count in zip(ends, counts, strict=True)
+    ]
+
+
+def tensors_of(body: bytes, box: KnownBox, shown: Shown, *, count: int) -> dict[str, npt.NDArray[Any]]:
+    """What `as_tensors` wrote for `count` images: labels int64 [N], probs and logits float32 [N, K], by name."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    start = 0
+    for name in shown.outputs:
+        is_label = name == "labels"
+        shape = (count,) if is_label else (count, box.num_classes)
+        array = np.frombuffer(body, np.int64 if is_label else np.float32, math.prod(shape), start).reshape(shape)
+        found[name] = array
+        start += array.nbytes
+    return found
+
+
+def _tensor(name: str, logits: Logits, temperature: float) -> npt.NDArray[Any]:
+    if name == "labels":
+        labels: npt.NDArray[np.int64] = logits.argmax(axis=1).astype(np.int64)
+        return labels
+    return logits if name == "logits" else probabilities(logits, temperature)
 
 
 def _bare(array: npt.NDArray[Any]) -> bytes:
@@ -90,7 +119,7 @@ def _rows(box: KnownBox, logits: Logits, shown: Shown) -> list[dict[str, Any]]:
         ]
     probs = probabilities(logits, shown.temperature)
     order = np.argsort(-probs, axis=1, kind="stable")[:, : shown.top_k]
-    likeliest = np.take_along_axis(probs, order, axis=1).tolist()
+    likeliest = probs[np.arange(len(order))[:, np.newaxis], order].tolist()
     return [
         {
             "label": label,

@@ -4,7 +4,7 @@ import numpy as np
 
 from api.predictions import answers
 from api.predictions.answers import Logits
-from api.predictions.batching import Question
+from api.predictions.questions import Question
 from api.predictions.tickets import Rendering, Reply
 
 
@@ -29,6 +29,8 @@ def _tell(rendering: Rendering, questions: list[Question], logits: Logits) -> No
     counts = [len(question.images) for question in questions]
     if rendering.media_type == answers.JSON:
         bodies = answers.as_json(rendering.box, logits, rendering.shown, counts=counts)
+    elif rendering.media_type == answers.TENSORS:
+        bodies = answers.as_tensors(logits, rendering.shown, counts=counts)
     else:
         bodies = answers.as_arrays(logits, rendering.shown, rendering.media_type, counts=counts)
     for question, body in zip(questions, bodies, strict=True):

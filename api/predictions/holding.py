@@ -34,7 +34,7 @@ def licensed_standing(session: Session, caller: Caller, box_id: str, *, runtime:
         kappa = license_kappa(session, box, delivered[0], runtime=runtime)
     else:
         kappa = open_kappa(session, box, runtime=runtime)
-    return Standing.of(caller, box, kappa=kappa, licenses=tuple(one.id for one in valid))
+    return Standing.of(caller, box, kappa=kappa, licenses=tuple(valid))
 
 
 def count(session: Session, standing: Standing, *, images: int) -> None:

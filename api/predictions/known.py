@@ -1,15 +1,16 @@
 """What the prediction path knows of a box and of whoever asks: plain values, read once and kept for a second."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from api.bodies.geometry import Geometry
+from api.bodies.geometry import Affine, Geometry
 from api.boxes import queries
 from sdb_service.identity import Caller
-from sdb_service.tables import Box
+from sdb_service.tables import Box, License
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,7 @@ class KnownBox:
     geometry: Geometry
     outputs: tuple[str, ...]
     top_k: int
+    images_per_minute: int | None  # the owner's choice for everybody else
     lam: float
     onnx_key: str
     onnx_sha256: str
@@ -35,9 +37,10 @@ class KnownBox:
             geometry=Geometry.of(row.input),
             outputs=tuple(row.outputs),
             top_k=row.top_k,
+            images_per_minute=row.images_per_minute,
             lam=row.lam,
-            onnx_key=row.onnx_key,
-            onnx_sha256=row.onnx_sha256,
+            onnx_key=row.served_key,
+            onnx_sha256=row.served_sha256,
         )
 
 
@@ -50,7 +53,18 @@ class Standing:
     is_owner: bool
     kappa: npt.NDArray[np.float32] | None = field(default=None, repr=False)  # [C, H, W], for `distill` alone
     licenses: tuple[str, ...] = ()  # active ones, newest first, for `distill` alone
+    images_per_minute: int | None = None  # under the newest license
     renderings: dict[Any, Any] = field(default_factory=dict)  # made once for all who ask the same
+
+    @cached_property
+    def affine(self) -> Affine:
+        """What makes the net's input of pixels: normalised, and under a key blended with it (Eq. 5)."""
+        geometry, lam = self.box.geometry, self.box.lam
+        if self.kappa is None:
+            return geometry.affine
+        std = geometry.std.astype(np.float64)
+        shift = (1 - lam) * self.kappa - lam * geometry.mean / std
+        return Affine.of(lam / (255 * std), shift, (geometry.channels, geometry.height, geometry.width))
 
     @classmethod
     def of(
@@ -59,6 +73,13 @@ class Standing:
         row: Box,
         *,
         kappa: npt.NDArray[np.float32] | None = None,
-        licenses: tuple[str, ...] = (),
+        licenses: tuple[License, ...] = (),
     ) -> Self:
-        return cls(caller, KnownBox.of(row), queries.is_owner(caller, row), kappa=kappa, licenses=licenses)
+        return cls(
+            caller,
+            KnownBox.of(row),
+            queries.is_owner(caller, row),
+            kappa=kappa,
+            licenses=tuple(one.id for one in licenses),
+            images_per_minute=licenses[0].images_per_minute if licenses else None,
+        )

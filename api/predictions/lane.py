@@ -8,29 +8,30 @@ in order, and leave everything else to the first two. Both end in the same batch
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies.decoding import decode, decode_now
+from api.bodies.decoding import decode, reader_of
 from api.bodies.decoding import media_type as media_type_of
 from api.bodies.geometry import Images
 from api.boxes.queries import get_usable_box
+from api.monitoring.raising import watching
 from api.predictions import answers
 from api.predictions.asked import Asked, AskedOpen, asked_of_query, asked_open_of_query, open_answers, shown_to
-from api.predictions.batching import Batcher, Logits, Question
-from api.predictions.budgets import Budget, Budgets
+from api.predictions.batching import Batcher, Logits
+from api.predictions.charging import Charges
 from api.predictions.delivering import deliver
-from api.predictions.holding import count, licensed_standing
+from api.predictions.holding import licensed_standing
 from api.predictions.known import Standing
 from api.predictions.lookups import Lookups, SingleFlight
 from api.predictions.metrics import Metrics
+from api.predictions.questions import Question
 from api.predictions.sessions import LoadedBox, Sessions
 from api.predictions.tickets import Head, Kind, Rendering, Reply, Ticket
 from sdb_service import identity
-from sdb_service.errors import ServiceError, TooManyRequests, Unauthenticated, Unavailable
+from sdb_service.errors import ServiceError, Unauthenticated
 from sdb_service.runtime import Runtime
 
 Told = Callable[[Reply | ServiceError], None]
@@ -43,36 +44,21 @@ class Lane:
         self._runtime = runtime
         self._settings = runtime.settings
         self._token_key = runtime.token_key.reveal()
-        self.sessions = Sessions(runtime.storage, capacity=runtime.settings.session_cache_bytes)
+        self.sessions = Sessions.of(runtime)
         self.metrics = Metrics(self.sessions)
         self._standings = Lookups[Standing]()
         self.on_forgetting: list[Callable[[], None]] = []
         self._loading = SingleFlight[LoadedBox]()
-        self._budgets = Budgets()
+        self.charges = Charges(runtime)
         self._runner = ThreadPoolExecutor(1, thread_name_prefix="box")
+        self.watch = watching(runtime)
 
     def close(self) -> None:
         self._runner.shutdown(wait=False, cancel_futures=True)
+        self.watch.close()
 
-    @contextmanager
-    def counting_failures(self, address: str) -> Iterator[None]:
-        """Requests that come to nothing have a budget too: each costs look-ups that nobody's images pay for.
-
-        Raises:
-            TooManyRequests: so many from this address failed in this minute that no more are looked at.
-        """
-        payer, limit = f"failures of {address}", self._settings.requests_per_minute
-        self._budgets.require(payer, limit=limit)
-        try:
-            yield
-        except (TooManyRequests, Unavailable):
-            raise
-        except ServiceError:
-            self._budgets.take(payer, limit=limit, images=1)
-            raise
-
-    async def admit(self, head: Head, asked: Asked | AskedOpen) -> Ticket:
-        """What the request is granted, before its body is read.
+    async def admit(self, head: Head, asked: Asked | AskedOpen, *, media_type: str | None = None) -> Ticket:
+        """What the request is granted, before its body is read. It is answered in `media_type`, or as it accepts.
 
         Raises:
             Unauthenticated, NotFound, Forbidden, Invalid: the request gets nothing; each names the cure.
@@ -80,7 +66,7 @@ class Lane:
         if head.kind == "distill" and head.token is None:
             raise Unauthenticated("token_missing", "Sign in: send 'Authorization: Bearer <token>'.")
         standing = await self._standings.get(self._key(head), lambda: self._standing(head))
-        return self._ticket(head, standing, asked)
+        return self._ticket(head, standing, asked, media_type)
 
     async def answer(self, ticket: Ticket, body: bytes) -> Reply:
         """The answer to the images in `body`.
@@ -89,17 +75,24 @@ class Lane:
             ServiceError: the body holds no images for the box, the budget or the license is used up, or the box fails.
         """
         started = time.perf_counter()
-        images = self._decode_now(ticket, body)
+        images = ticket.read(body)
         if images is None:
             images = await run_in_threadpool(self._decode, ticket, body)
-        budget = await self._count(ticket, len(images))
+        return await self.answer_images(ticket, images, started=started)
+
+    async def answer_images(self, ticket: Ticket, images: Images, *, started: float) -> Reply:
+        """The answer to images that came whole at `started` (`time.perf_counter`). Raises as `answer`."""
+        budget = await self.charges.take(ticket, len(images))
         box = ticket.standing.box
         loaded = self.sessions.peek(box)
         if loaded is None:
             loaded = await self._loading.get(box.id, lambda: self.sessions.load(box))
+        batcher = self._batcher(loaded)
+        batcher.require_room()
+        await self.charges.count(ticket, len(images))
         waiting: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         question = Question(ticket, images, budget, lambda found: _settle(waiting, found), started)
-        self._batcher(loaded).submit(question)
+        batcher.submit(question)
         try:
             return await waiting
         finally:
@@ -128,11 +121,11 @@ class Lane:
         if batcher.is_full:
             return None
         try:
-            images = self._decode_now(ticket, body)
-            if images is None:
-                return None
-            budget = self._budgets.take(ticket.payer, limit=ticket.limit, images=len(images))
+            images = ticket.read(body)
         except ServiceError:
+            return None
+        budget = None if images is None else self.charges.take_now(ticket, len(images))
+        if images is None or budget is None:
             return None
         question = Question(ticket, images, budget, told, time.perf_counter())
         if ticket.kind == "distill":
@@ -162,62 +155,51 @@ class Lane:
                 return licensed_standing(session, caller, head.box_id, runtime=runtime)
             return Standing.of(caller, get_usable_box(session, caller, head.box_id))
 
-    def _ticket(self, head: Head, standing: Standing, asked: Asked | AskedOpen) -> Ticket:
-        media_type = answers.answered_type(head.accept)
+    def _ticket(
+        self, head: Head, standing: Standing, asked: Asked | AskedOpen, media_type: str | None = None
+    ) -> Ticket:
+        media_type = media_type or answers.answered_type(head.accept)
         rendering = standing.renderings.get((asked, media_type))
         if rendering is None:
             rendering = standing.renderings[asked, media_type] = _rendering(standing, asked, media_type)
-        caller = standing.caller
         return Ticket(
             kind=head.kind,
             standing=standing,
             rendering=rendering,
             content_type=head.content_type,
-            body_kind=media_type_of(head.content_type),
-            payer=head.address if caller is None else caller.account_id,
-            limit=self._settings.public_images_per_minute if caller is None else self._settings.images_per_minute,
+            read=reader_of(
+                media_type_of(head.content_type), standing.box.geometry, max_images=self._settings.max_predict_images
+            ),
+            dues=self.charges.dues(head, standing),
         )
-
-    def _decode_now(self, ticket: Ticket, body: bytes) -> Images | None:
-        most = self._settings.max_predict_images
-        return decode_now(body, ticket.body_kind, ticket.standing.box.geometry, max_images=most)
 
     def _decode(self, ticket: Ticket, body: bytes) -> Images:
         most, resize = self._settings.max_predict_images, ticket.rendering.shown.resize
         return decode(body, ticket.content_type, ticket.standing.box.geometry, max_images=most, resize=resize)
 
-    async def _count(self, ticket: Ticket, images: int) -> Budget:
-        """Take the images from the budget, and under a license from that too: an answer is never given uncounted."""
-        budget = self._budgets.take(ticket.payer, limit=ticket.limit, images=images)
-        if ticket.kind == "distill":
-            await run_in_threadpool(self._count_license, ticket.standing, images)
-        return budget
-
     def _submit_counted(self, batcher: Batcher, question: Question) -> None:
         """Submit a request once its images are counted against a license; tell it why not, where they cannot be."""
 
-        def counted(done: "asyncio.Future[None]") -> None:
+        def counted(error: ServiceError | None) -> None:
             try:
-                done.result()
+                if error is not None:
+                    raise error
                 batcher.submit(question)
-            except ServiceError as error:
-                question.told(error)
+            except ServiceError as refused:
+                question.told(refused)
 
-        standing, images = question.ticket.standing, len(question.images)
-        counting = asyncio.get_running_loop().run_in_executor(None, self._count_license, standing, images)
-        counting.add_done_callback(counted)
-
-    def _count_license(self, standing: Standing, images: int) -> None:
-        with self._runtime.database.transaction() as session:
-            count(session, standing, images=images)
+        self.charges.count_later(question.ticket.standing, len(question.images), counted)
 
     def _deliver(self, questions: list[Question], logits: Logits) -> None:
         deliver(questions, logits)
         self.metrics.answered(questions)
+        self.watch.saw(questions, logits)
 
     def _batcher(self, loaded: LoadedBox) -> Batcher:
         if loaded.batcher is None:
-            loaded.batcher = Batcher(loaded, runner=self._runner, deliver=self._deliver, tally=self.metrics.tally)
+            loaded.batcher = Batcher(
+                loaded.engine, runner=self._runner, deliver=self._deliver, tally=self.metrics.tally
+            )
         return loaded.batcher
 
 

@@ -9,11 +9,12 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from api.predictions.batching import MOST_IMAGES, Question, Tally
+from api.predictions.batching import MOST_IMAGES, Tally
+from api.predictions.questions import Question
 from api.predictions.sessions import Sessions
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
-_SIZES = (1, 2, 4, 8, 16, MOST_IMAGES)
+_SIZES = (1, 2, 4, 8, MOST_IMAGES)
 _KINDS = ("predict", "distill")
 
 
@@ -65,7 +66,10 @@ class PredictionCollector(Collector):
         yield GaugeMetricFamily("sdb_images_waiting", "Images in the queues of all boxes.", value=metrics.tally.waiting)
         sessions = metrics.sessions
         yield GaugeMetricFamily("sdb_boxes_loaded", "Boxes in memory.", value=len(sessions))
-        yield GaugeMetricFamily("sdb_boxes_loaded_bytes", "Their ONNX bytes.", value=sessions.used)
+        yield GaugeMetricFamily("sdb_boxes_loaded_bytes", "The memory they take, about.", value=sessions.used)
+        provider = GaugeMetricFamily("sdb_onnx_provider", "What boxes run on in this process.", labels=["provider"])
+        provider.add_metric([sessions.provider], 1)
+        yield provider
         looks = CounterMetricFamily(
             "sdb_box_lookups", "Whether a box was in memory when it was asked.", labels=["found"]
         )

@@ -1,5 +1,6 @@
 """Heads of requests that were seen before, so that the same head is not parsed, looked up and judged each time."""
 
+import asyncio
 import hmac
 import re
 import secrets
@@ -69,7 +70,9 @@ class Heads:
         self.lane = lane
         self._heads: dict[tuple[bytes, str], Known] = {}
         self._secret = secrets.token_bytes(32)
-        lane.on_forgetting.append(self._heads.clear)
+        self._generation = 0
+        self._sweep: asyncio.TimerHandle | None = None
+        lane.on_forgetting.append(self._forget)
 
     def find(self, data: bytes, address: str, proxies: Proxies | None = None) -> Found | None:
         """The head at the beginning of `data`, if it is a plain prediction of which all is known.
@@ -101,6 +104,7 @@ class Heads:
         named = read.headers.get(b"x-forwarded-for")
         if named is not None and proxies is not None and address in proxies:
             address = proxies.get_trusted_client_address(named.decode("latin-1"))[0] or address
+        generation = self._generation
         granted = self.lane.admit_now(read.head(address), read.query)
         if granted is None:
             return None
@@ -116,7 +120,28 @@ class Heads:
         self._heads[key] = known = Known(
             self.lane, ticket, loaded, read.keep_alive, offered if is_sane else None, until
         )
+        if generation != self._generation:  # another thread has just made all of it forgotten
+            self._heads.pop(key, None)
+            return None
+        self._sweep_later()
         return known
+
+    def _sweep_later(self) -> None:
+        # A head that does not come again must not keep its box in memory; and with none kept no timer runs.
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(4 * _REMEMBERED, self._sweep_now)
+
+    def _sweep_now(self) -> None:
+        self._sweep = None
+        now = time.monotonic()
+        for key in [key for key, known in self._heads.items() if known.until < now]:
+            self._heads.pop(key, None)
+        if self._heads:
+            self._sweep_later()
+
+    def _forget(self) -> None:
+        self._generation += 1  # first: whoever is learning meanwhile must not keep it
+        self._heads.clear()
 
 
 class _Reader:

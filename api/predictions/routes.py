@@ -35,7 +35,7 @@ async def distill(box_id: str, request: Request, runtime: RuntimeDep, asked: Ann
 
 async def _answered(head: Head, asked: Asked | AskedOpen, request: Request, runtime: Runtime) -> Response:
     lane: Lane = request.app.state.lane
-    with lane.counting_failures(head.address):
+    with lane.charges.counting_failures(head.address):
         await lane.admit(head, asked)  # nobody's body is read for nothing
         body = await read_body(request, limit=runtime.settings.max_predict_bytes)
         ticket = await lane.admit(head, asked)  # again: a body may take minutes, and a right end meanwhile

@@ -1,10 +1,12 @@
 """What a request asks of the prediction path, what it was granted, and what it is answered."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from api.bodies.geometry import Images
 from api.predictions.asked import Shown
-from api.predictions.budgets import Budget
+from api.predictions.budgets import Budget, Due
 from api.predictions.known import KnownBox, Standing
 
 Kind = Literal["predict", "distill"]
@@ -39,9 +41,13 @@ class Ticket:
     standing: Standing
     rendering: Rendering
     content_type: str
-    body_kind: str  # the media type in it
-    payer: str  # whose budget the images are taken from
-    limit: int  # of that budget, a minute
+    read: Callable[[bytes], Images | None]  # the images of a body that needs no other thread; else None
+    dues: tuple[Due, ...]  # the budgets that the images are taken from, the caller's own first
+
+    @property
+    def payer(self) -> str:
+        """The caller's account, or the address of somebody without one."""
+        return self.dues[0].payer
 
 
 @dataclass(slots=True)

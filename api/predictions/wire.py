@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors import from_service_error
 from api.middleware import SECURITY_HEADERS
-from api.predictions.batching import Question
+from api.predictions.questions import Question
 from api.predictions.remembering import Found, Heads, Known, Proxies
 from api.predictions.tickets import Reply
 from sdb_service.errors import Malformed, ServiceError

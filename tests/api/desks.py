@@ -10,16 +10,17 @@ import numpy.typing as npt
 from api.bodies.geometry import Batch, Geometry, Images
 from api.bodies.npy import NPY, read_npy
 from api.predictions.asked import Shown
-from api.predictions.batching import Batcher, Logits, Question, Tally
+from api.predictions.batching import Batcher, Logits, Tally
 from api.predictions.budgets import Budget
 from api.predictions.delivering import deliver
 from api.predictions.known import KnownBox, Standing
+from api.predictions.questions import Question
 from api.predictions.tickets import Rendering, Reply, Ticket
 from sdb_service.errors import ServiceError
 from tests.api.loops import until
 from tests.api.networks import INPUT, normalised, random_pixels
 
-BOX = KnownBox("box_1", 3, None, Geometry.of(INPUT), ("logits",), 3, 0.3, "boxes/1.onnx", "0" * 64)
+BOX = KnownBox("box_1", 3, None, Geometry.of(INPUT), ("logits",), 3, None, 0.3, "boxes/1.onnx", "0" * 64)
 SHOWN = Shown(outputs=("logits",), temperature=1.0, top_k=3, every_class=True, resize=False)
 RENDERING = Rendering(BOX, SHOWN, NPY)
 
@@ -30,6 +31,11 @@ def sums(batch: Batch) -> Logits:
     return np.stack([flat.sum(axis=1), flat[:, 0], flat[:, -1]], axis=1)
 
 
+def assert_sums(found: Logits, batch: Batch) -> None:
+    """Answers to pixels are those to this batch, but for the rounding of each of its 192 numbers."""
+    np.testing.assert_allclose(found, sums(batch), rtol=0, atol=5e-5)
+
+
 def floats(count: int, *, seed: int = 1) -> Batch:
     return normalised(random_pixels(count, seed=seed))
 
@@ -38,6 +44,7 @@ class Sums:
     """A box that remembers its batches. It can be held back, work hard, or fail."""
 
     def __init__(self) -> None:
+        self.is_on_cpu = True
         self.sizes: list[int] = []
         self.threads: list[int] = []
         self.gate = threading.Event()
@@ -68,9 +75,8 @@ class Client:
             standing=Standing(None, BOX, False, kappa=kappa),
             rendering=RENDERING,
             content_type=NPY,
-            body_kind=NPY,
-            payer="somebody",
-            limit=1000,
+            read=lambda _body: None,
+            dues=(),
         )
         self.question = Question(ticket, images, Budget(1000, 0), self.told.append, 0.0)
 

@@ -83,7 +83,7 @@ def test_an_event_carries_the_request_and_the_address_it_came_from(house: House,
     event = seen_by(house, provider)[-1]
 
     assert (event["action"], event["request_id"], event["address"]) == ("box.publish", "trace-me", "testclient")
-    assert event["detail"] == {"outputs": ["labels", "probs"], "top_k": 5}
+    assert event["detail"] == {"outputs": ["labels", "probs"], "top_k": 5, "images_per_minute": None}
 
 
 def test_what_failed_is_not_recorded(house: House, provider: Person, customer: Person) -> None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from api.bodies.geometry import Batch, Images
-from tests.api.desks import BOX, Client, Desk, floats, sums, told
+from tests.api.desks import BOX, Client, Desk, assert_sums, floats, sums, told
 from tests.api.loops import on_a_loop
 from tests.api.networks import normalised, random_pixels
 
@@ -40,7 +40,7 @@ async def test_a_key_is_blended_as_in_equation_5(desk: Desk, images: Images) -> 
 
     await desk.answer(client)
 
-    np.testing.assert_array_equal(client.logits, sums(blended(floats(3), KAPPAS[0])))
+    assert_sums(client.logits, blended(floats(3), KAPPAS[0]))
     np.testing.assert_array_equal(images, brought)
 
 
@@ -53,7 +53,7 @@ async def test_each_request_of_a_batch_is_blended_with_its_own_key(desk: Desk) -
 
     assert desk.box.sizes == [6]
     for client, (pixels, kappa) in zip(clients, asked, strict=True):
-        np.testing.assert_array_equal(client.logits, sums(blended(normalised(pixels), kappa)))
+        assert_sums(client.logits, blended(normalised(pixels), kappa))
 
 
 @pytest.mark.parametrize("keyed", [0, 1, 2])
@@ -66,7 +66,7 @@ async def test_who_has_no_key_is_not_blended_with_a_neighbours(desk: Desk, keyed
     assert desk.box.sizes == [6]
     for seed, client in enumerate(clients):
         plain = floats(2, seed=seed)
-        np.testing.assert_array_equal(client.logits, sums(blended(plain, KAPPAS[0]) if seed == keyed else plain))
+        assert_sums(client.logits, blended(plain, KAPPAS[0]) if seed == keyed else plain)
 
 
 @on_a_loop
@@ -77,7 +77,7 @@ async def test_pixels_and_floats_go_in_one_batch(desk: Desk) -> None:
 
     assert desk.box.sizes == [6]
     for client, expected in zip(clients, (floats(2), floats(3, seed=2), floats(1, seed=3)), strict=True):
-        np.testing.assert_array_equal(client.logits, sums(expected))
+        assert_sums(client.logits, expected)
 
 
 @on_a_loop
@@ -115,7 +115,7 @@ async def test_a_large_request_without_a_finite_answer_ends_where_that_is_found(
     await desk.answer(last := Client(floats(1, seed=3)))
 
     assert spoiled.code == "answer_not_finite"
-    assert desk.box.sizes == [32, 32, 1]
+    assert desk.box.sizes == [16, 16, 16, 1]
     np.testing.assert_array_equal(small.logits, sums(floats(2, seed=2)))
     np.testing.assert_array_equal(last.logits, sums(floats(1, seed=3)))
 
@@ -130,7 +130,7 @@ async def test_all_of_a_batch_are_told_that_the_box_failed_and_the_next_batch_wo
     desk.box.gate.set()
     await told(*clients, later)
 
-    assert desk.box.sizes == [32, 1]
+    assert desk.box.sizes == [16, 1]
     assert [client.code for client in clients] == ["box_failed"] * 3
     np.testing.assert_array_equal(later.logits, sums(floats(1, seed=2)))
 
@@ -172,7 +172,7 @@ async def test_the_rest_of_a_large_request_is_not_run_for_who_has_gone(desk: Des
     desk.box.gate.set()
     await told(stays)
 
-    assert (desk.box.sizes, gone.told) == ([32, 2], [])
+    assert (desk.box.sizes, gone.told) == ([16, 2], [])
 
 
 @pytest.mark.parametrize("end", ["gone", "not finite", "box failed"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from httpx2 import Response
 
+from api.predictions import batching
 from sdb_service.tables import License
 from tests.api.networks import NPY, as_image, as_npy, normalised, random_pixels
 from tests.api.problems import problem_of
@@ -134,3 +135,16 @@ def test_a_hosted_license_gives_no_weights_from_which_the_key_could_be_computed(
 
     house.license(provider, box, customer, mode="delivered")
     assert house.get(customer, path).status_code == 200
+
+
+def test_what_a_full_queue_turns_away_is_not_counted(
+    house: House, provider: Person, customer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = house.box(provider)
+    held = house.license(provider, box, customer, mode="hosted", max_predictions=10)
+    with monkeypatch.context() as changed:
+        changed.setattr(batching, "MOST_WAITING", 0)
+        problem_of(distill(house, customer, box), 503, "box_busy")
+    assert used(house, held) == 0
+
+    assert distill(house, customer, box).status_code == 200

@@ -76,6 +76,29 @@ def test_a_preset_that_does_not_exist_is_refused_at_once(
     assert house.count(Job, Job.account_id == provider.id) == 0
 
 
+@pytest.mark.parametrize(
+    ("settings", "cure"),
+    [
+        ({"precision": "bfloat16"}, "no bfloat16 convolution"),
+        ({"precision": "int4"}, "'float32' or 'int8'"),
+        ({"precision": "int8", "evaluate": {"level": "none"}}, "needs a report with the measured difference"),
+    ],
+)
+def test_a_precision_that_cannot_be_served_or_would_not_be_measured_is_refused(
+    house: House, provider: Person, settings: dict[str, Any], cure: str
+) -> None:
+    ids = {"model_id": house.model(provider), "dataset_id": house.dataset(provider)}
+    answer = house.post(provider, "/v1/jobs", ids | settings)
+    problem_of(answer, 422, "request_invalid")
+    assert cure in answer.text
+    assert house.count(Job, Job.account_id == provider.id) == 0
+
+
+def test_a_job_is_served_in_float32_unless_it_asks_for_int8(house: House, provider: Person) -> None:
+    assert ask(house, provider)["precision"] == "float32"
+    assert ask(house, provider, precision="int8", evaluate={"level": "quick"})["precision"] == "int8"
+
+
 def test_the_presets_that_are_taken_in_are_the_methods() -> None:
     assert set(schemas.PRESETS) == set(PRESETS)
 

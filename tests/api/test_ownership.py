@@ -27,8 +27,15 @@ ROUTES: list[tuple[str, str, str, dict[str, object] | None]] = [
     ("box", "POST", "/v1/boxes/{id}/publish", {}),
     ("box", "POST", "/v1/boxes/{id}/unpublish", None),
     ("box", "GET", "/v1/boxes/{id}/checkpoint", None),
+    ("box", "GET", "/v1/boxes/{id}/alarms", None),
     ("box", "POST", "/v1/boxes/{id}/predict", None),
     ("box", "POST", "/v1/boxes/{id}/trace", None),
+    ("box", "GET", "/v2/models/{id}", None),
+    ("box", "GET", "/v2/models/{id}/ready", None),
+    ("box", "POST", "/v2/models/{id}/infer", None),
+    ("box", "GET", "/v2/models/{id}/versions/1", None),
+    ("box", "GET", "/v2/models/{id}/versions/1/ready", None),
+    ("box", "POST", "/v2/models/{id}/versions/1/infer", None),
     ("license", "GET", "/v1/licenses/{id}", None),
     ("license", "GET", "/v1/licenses/{id}/key", None),
     ("license", "POST", "/v1/licenses/{id}/suspend", None),
@@ -94,7 +101,7 @@ def test_every_route_with_an_id_is_in_the_list_above(house: House) -> None:
         (method.upper(), "".join(part for part in _without_names(path)))
         for path, operations in house.get(NOBODY, "/openapi.json").json()["paths"].items()
         for method in operations
-        if path.startswith("/v1") and "{" in path
+        if path.startswith(("/v1", "/v2")) and "{" in path
     }
 
     assert found - not_owned <= known

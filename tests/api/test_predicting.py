@@ -61,7 +61,7 @@ def test_answers_are_those_of_the_network_itself(house: House, open_box: str) ->
 
     answer = ask(house, open_box, as_npy(PIXELS), query="?return=labels,probs,logits")
 
-    np.testing.assert_allclose(logits_of(answer), expected, atol=1e-6)
+    np.testing.assert_allclose(logits_of(answer), expected, atol=5e-6)
     np.testing.assert_allclose(probs_of(answer), softmax(expected), atol=1e-6)
     assert answer.json()["labels"] == expected.argmax(axis=1).tolist()
     assert len(set(answer.json()["labels"])) > 1
@@ -101,7 +101,7 @@ def test_a_picture_of_another_size_is_resized_on_demand_alone(house: House, open
 
     answer = ask(house, open_box, file, "image/png", query="?return=logits&resize=true")
 
-    np.testing.assert_allclose(logits_of(answer), house.network.logits(one_colour[None, :8, :8]), atol=1e-6)
+    np.testing.assert_allclose(logits_of(answer), house.network.logits(one_colour[None, :8, :8]), atol=5e-6)
 
 
 def test_temperature_softens_the_probabilities_and_nothing_else(house: House, open_box: str) -> None:
@@ -110,7 +110,7 @@ def test_temperature_softens_the_probabilities_and_nothing_else(house: House, op
     answer = ask(house, open_box, as_npy(PIXELS), query="?return=probs,logits&temperature=8")
 
     np.testing.assert_allclose(probs_of(answer), softmax(expected, 8), atol=1e-6)
-    np.testing.assert_allclose(logits_of(answer), expected, atol=1e-6)
+    np.testing.assert_allclose(logits_of(answer), expected, atol=5e-6)
 
 
 @pytest.mark.parametrize("temperature", ["0", "-1", "nan", "inf", "1001", "1e-300", "1e-39", "x"])
@@ -140,7 +140,7 @@ def test_the_owner_sees_all_of_it(house: House, owner: Person, usual_box: str) -
     answer = ask(house, usual_box, as_npy(PIXELS), who=owner, query="?return=probs,logits&top_k=10")
 
     np.testing.assert_allclose(probs_of(answer), softmax(house.network.logits(PIXELS)), atol=1e-6)
-    np.testing.assert_allclose(logits_of(answer), house.network.logits(PIXELS), atol=1e-6)
+    np.testing.assert_allclose(logits_of(answer), house.network.logits(PIXELS), atol=5e-6)
 
 
 @pytest.mark.parametrize("query", ["?return=logits", "?return=labels,logits", "?return=%20logits"])
@@ -177,7 +177,7 @@ def test_an_array_says_the_same_as_json(house: House, open_box: str, query: str)
 
     expected = house.network.logits(PIXELS)
     by_name = {"?return=logits": expected, "?return=probs": softmax(expected), "?return=labels": expected.argmax(1)}
-    np.testing.assert_allclose(found, by_name[query], atol=1e-6)
+    np.testing.assert_allclose(found, by_name[query], atol=5e-6)
     assert found.dtype == (np.int64 if query == "?return=labels" else np.float32)
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from sdb_service import clock
 from sdb_service.ids import new_id
 from sdb_service.runtime import Runtime
 from sdb_service.sealing import key_context, seal
 from sdb_service.secret import Secret
-from sdb_service.tables import Box, Dataset, Job, JobEvent, License, Model, SealedKey, Upload
+from sdb_service.tables import Alarm, Box, Dataset, Job, JobEvent, License, Model, SealedKey, Upload
 
 INPUT = {"channels": 1, "height": 8, "width": 8, "mean": [0.31], "std": [0.37]}
 
@@ -123,6 +124,39 @@ def add_license(session: Session, box_id: str, customer_id: str, *, mode: str, *
     session.add(license)
     session.flush()
     return license.id
+
+
+def add_alarm(session: Session, box_id: str, **values: Any) -> str:
+    """An alarm of somebody without a token, whose images came in pairs."""
+    box = session.get_one(Box, box_id)
+    numbers = {
+        "queries": 2400,
+        "seen": 600,
+        "seen_share": 0.25,
+        "distinct": 1900,
+        "training_images": 1437,
+        "compared": 512,
+        "distilled": 0,
+        "near_duplicates": 0.46,
+        "normality": 0.71,
+        "label_entropy": 0.93,
+        "label_entropy_of_others": None,
+        "nearest": {"to": [0.0625 * step for step in range(1, 25)], "images": [230, 6, *range(22)]},
+    }
+    columns = {"kind": "near_duplicates", "value": 0.46, "threshold": 0.2, "network": "203.0.113.0/24"} | values
+    alarm = Alarm(
+        id=new_id("alm"),
+        account_id=box.account_id,
+        box_id=box_id,
+        payer=columns.get("caller_id") or "adr_0123456789abcdef0123",
+        day=clock.now().date(),
+        since=clock.after(-600),
+        numbers=numbers,
+        **columns,
+    )
+    session.add(alarm)
+    session.flush()
+    return alarm.id
 
 
 def add_box(session: Session, job_id: str, runtime: Runtime) -> str:

@@ -1,14 +1,17 @@
 """A box: its evidence, its publication, its licenses, and the customer's side."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 from safetensors.numpy import load
 
-from sdb_service.tables import AuditEvent, Box, License
+from sdb_service.tables import Alarm, AuditEvent, Box, Job, License
 from tests.browser import rows
 from tests.browser.conftest import Site
 
 pytestmark = pytest.mark.browser
+PageOf = Callable[[str, str], Page]
 
 
 @pytest.fixture
@@ -130,3 +133,37 @@ def test_no_page_is_wider_than_a_desk_or_a_phone(page_of, site: Site) -> None:
         for width in (1280, 420):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} at {width}"
+
+
+def test_alarms_are_shown_and_their_distances_drawn(page_of: PageOf, site: Site) -> None:
+    with site.runtime.database.transaction() as session:
+        alarm = rows.add_alarm(session, site.house.box)
+    page = page_of("ada", f"/boxes/{site.house.box}")
+    try:
+        expect(page.locator("#alarms tbody tr")).to_have_count(1)
+        expect(page.locator("#alarms #nearest .js-plotly-plot")).to_have_count(1)
+        assert page.locator("#alarms #nearest .bars .point").count() > 5
+    finally:
+        with site.runtime.database.transaction() as session:
+            session.delete(session.get_one(Alarm, alarm))
+
+
+def test_a_box_without_a_report_can_be_published_with_a_budget(page_of: PageOf, site: Site) -> None:
+    with site.runtime.database.transaction() as session:
+        job = session.get_one(Job, session.get_one(Box, site.house.box).job_id)
+        kept, job.report_key = job.report_key, None
+    try:
+        page = page_of("ada", f"/boxes/{site.house.box}")  # a script that fails is a fault of the visit
+        expect(page.locator("main")).to_contain_text("This box has no report")
+        form = page.locator("#publication")
+        form.get_by_label("Images a minute").fill("600")
+        form.get_by_role("button", name="Publish").click()
+        expect(page.get_by_role("status")).to_contain_text("Published")
+        expect(page.locator("#publication").get_by_label("Images a minute")).to_have_value("600")
+        with site.runtime.database.reading() as session:
+            assert session.get_one(Box, site.house.box).images_per_minute == 600
+    finally:
+        with site.runtime.database.transaction() as session:
+            box = session.get_one(Box, site.house.box)
+            box.published_at, box.images_per_minute = None, None
+            session.get_one(Job, box.job_id).report_key = kept

@@ -4,15 +4,17 @@ import json
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.dashboard import curves, evidence
-from sdb_service.tables import Box, JobEvent
+from sdb_service.tables import Alarm, Box, JobEvent
 from tests.browser import rows, seeds
 from tests.browser.conftest import Site
+from tests.core.reports import served_in_int8
 
 # By its path: importing sdb_core costs seconds of torch.
 SCHEMA = Path(__file__).parents[2] / "sdb_core" / "report.schema.json"
@@ -29,6 +31,24 @@ def visitor(site: Site) -> TestClient:
 
 def test_the_seeded_report_is_one_as_the_method_publishes_it() -> None:
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(seeds.report())
+
+
+def test_the_page_of_a_box_in_int8_says_what_that_changes(visitor: TestClient, site: Site) -> None:
+    page = visitor.get(f"/dashboard/boxes/{site.house.box}").text
+    assert "Served in int8" not in page
+    key = "jobs/finished/1/report.json"
+    before = b"".join(site.runtime.storage.read(key))
+    try:
+        site.runtime.storage.put_bytes(key, orjson.dumps(served_in_int8(seeds.report())))
+        page = visitor.get(f"/dashboard/boxes/{site.house.box}").text
+    finally:
+        site.runtime.storage.put_bytes(key, before)
+    assert "Served in int8: accuracy 98.1 → 97.9 without the key, 98.6 → 98.5 with it." in page
+
+
+@pytest.mark.parametrize("told", [None, [], {}, {"precision": "int8"}, {"precision": "int8", "accuracy": {"int8": 3}}])
+def test_a_part_on_serving_that_is_odd_is_not_shown(told: object) -> None:
+    assert evidence.serving({"serving": told}) is None
 
 
 @pytest.mark.parametrize("path", ["/jobs", "/models"])
@@ -74,6 +94,32 @@ def test_the_page_of_a_box_says_whether_its_keys_can_be_traced(visitor: TestClie
         session.get_one(Box, site.house.box).input = before
     assert f"sdb licenses trace FILE --box {site.house.box}" in page
     assert "1e-06" in page
+
+
+def test_the_page_of_a_box_shows_its_alarms_and_what_to_draw(visitor: TestClient, site: Site) -> None:
+    path = f"/dashboard/boxes/{site.house.box}"
+    assert "Nobody has asked like somebody who copies" in visitor.get(path).text
+    with site.runtime.database.transaction() as session:
+        raised = [
+            rows.add_alarm(session, site.house.box),
+            rows.add_alarm(session, site.house.box, kind="volume", value=1900.0, threshold=1437.0),
+            rows.add_alarm(session, site.house.box, network=None, caller_id=site.house.eve),
+        ]
+
+    page = visitor.get(path).text
+    with site.runtime.database.transaction() as session:
+        for alarm in raised:
+            session.delete(session.get_one(Alarm, alarm))
+
+    section = re.search(r'<section class="card" id="alarms">.*?</section>', page, re.DOTALL)
+    assert section is not None
+    text = section[0]
+    for shown in ("203.0.113.0/24", "hardly different from earlier ones", "0.46", "1,437", "2,400", "25 %", "0.71"):
+        assert shown in text
+    assert f"sdb boxes alarms {site.house.box}" in text
+    drawn = json.loads(re.findall(r'id="drawn-alarms">(.*?)</script>', text, re.DOTALL)[0])
+    assert drawn["near"] == 0.125
+    assert [caller["images"][0] for caller in drawn["callers"]] == [230, 230]
 
 
 def test_plotly_comes_from_the_installed_package_and_may_be_kept(visitor: TestClient) -> None:

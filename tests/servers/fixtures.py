@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import migrations
+from sdb_service.db import Database
 from sdb_service.settings import Settings
 from tests.servers import profiles
 from tests.servers.processes import ServerMissing
@@ -58,3 +60,12 @@ def production_settings(production_profile: Profile) -> Settings:
 @pytest.fixture
 def any_settings(any_profile: Profile) -> Settings:
     return any_profile.settings
+
+
+@pytest.fixture
+def database(any_settings: Settings) -> Iterator[Database]:
+    """SQLite, then Postgres, as the migrations make them."""
+    migrations.upgrade(any_settings)
+    opened = Database(any_settings.effective_database_url)
+    yield opened
+    opened.close()

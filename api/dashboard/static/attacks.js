@@ -63,8 +63,7 @@ function drawAttacks(place, attacks) {
   }), CONFIG);
 }
 
-{
-  const place = document.getElementById("attacks");
+if (document.getElementById("attacks")) { // a box without a report has none
   const found = readData("charts").attacks;
-  if (place && found.groups.length) drawAttacks(addChart(place, ""), found);
+  if (found.groups.length) drawAttacks(addChart(document.getElementById("attacks"), ""), found);
 }

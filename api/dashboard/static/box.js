@@ -1,8 +1,6 @@
 // A box's evidence as charts: what students learn, and what the teachers say of single images.
 "use strict";
 
-const charts = readData("charts");
-
 function drawStudents(place, students) {
   const rows = [...students].reverse();
   const bars = {
@@ -45,7 +43,10 @@ function drawSoftLabels(place, image) {
   }), CONFIG);
 }
 
-drawStudents(addChart(document.getElementById("students"), "tall"), charts.students);
-// All places first: each knows its width only when the grid is full.
-const images = charts.soft_labels.map((image) => [addChart(document.getElementById("soft-labels"), "low"), image]);
-for (const [place, image] of images) drawSoftLabels(place, image);
+if (document.getElementById("charts")) { // a box without a report has none
+  const charts = readData("charts");
+  drawStudents(addChart(document.getElementById("students"), "tall"), charts.students);
+  // All places first: each knows its width only when the grid is full.
+  const images = charts.soft_labels.map((image) => [addChart(document.getElementById("soft-labels"), "low"), image]);
+  for (const [place, image] of images) drawSoftLabels(place, image);
+}
