@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from sdb_client.accounts import FreshToken as FreshToken
     from sdb_client.accounts import LoginLink as LoginLink
     from sdb_client.accounts import Token as Token
+    from sdb_client.alarms import Alarm as Alarm
+    from sdb_client.alarms import AlarmNumbers as AlarmNumbers
     from sdb_client.audit import AuditEvent as AuditEvent
     from sdb_client.boxes import Box as Box
-    from sdb_client.boxes import ClassProb as ClassProb
-    from sdb_client.boxes import Prediction as Prediction
-    from sdb_client.boxes import Predictions as Predictions
     from sdb_client.client import Client as Client
+    from sdb_client.distilling import DistillProgress as DistillProgress
     from sdb_client.errors import AnswerUnreadable as AnswerUnreadable
     from sdb_client.errors import Conflict as Conflict
     from sdb_client.errors import ConnectionFailed as ConnectionFailed
     from sdb_client.errors import FileChanged as FileChanged
+    from sdb_client.errors import ImagesUnreadable as ImagesUnreadable
     from sdb_client.errors import Invalid as Invalid
     from sdb_client.errors import JobFailed as JobFailed
     from sdb_client.errors import KeyShapeMismatch as KeyShapeMismatch
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sdb_client.errors import NotAllowed as NotAllowed
     from sdb_client.errors import NotFound as NotFound
     from sdb_client.errors import NotSignedIn as NotSignedIn
+    from sdb_client.errors import OutputTaken as OutputTaken
     from sdb_client.errors import ProblemError as ProblemError
     from sdb_client.errors import RateLimited as RateLimited
     from sdb_client.errors import Rejected as Rejected
@@ -46,19 +48,25 @@ if TYPE_CHECKING:
     from sdb_client.models import InputSpec as InputSpec
     from sdb_client.models import Model as Model
     from sdb_client.models import Reason as Reason
+    from sdb_client.predicting import ClassProb as ClassProb
+    from sdb_client.predicting import Prediction as Prediction
+    from sdb_client.predicting import Predictions as Predictions
     from sdb_client.uploads import Upload as Upload
     from sdb_client.wrapping import WrapEvent as WrapEvent
 
 _HOMES = {
     "accounts": ("Account", "FreshToken", "LoginLink", "Token"),
+    "alarms": ("Alarm", "AlarmNumbers"),
     "audit": ("AuditEvent",),
-    "boxes": ("Box", "ClassProb", "Prediction", "Predictions"),
+    "boxes": ("Box",),
     "client": ("Client",),
+    "distilling": ("DistillProgress",),
     "errors": (
         "AnswerUnreadable",
         "Conflict",
         "ConnectionFailed",
         "FileChanged",
+        "ImagesUnreadable",
         "Invalid",
         "JobFailed",
         "KeyShapeMismatch",
@@ -66,6 +74,7 @@ _HOMES = {
         "NotAllowed",
         "NotFound",
         "NotSignedIn",
+        "OutputTaken",
         "ProblemError",
         "RateLimited",
         "Rejected",
@@ -79,6 +88,7 @@ _HOMES = {
     "keys": ("Key",),
     "licenses": ("License", "Suspect", "Trace"),
     "models": ("Dataset", "InputSpec", "Model", "Reason"),
+    "predicting": ("ClassProb", "Prediction", "Predictions"),
     "uploads": ("Upload",),
     "wrapping": ("WrapEvent",),
 }

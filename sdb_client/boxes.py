@@ -12,24 +12,25 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from sdb_client.arrays import from_npy, to_npy
+from sdb_client.accounts import Accounts
+from sdb_client.alarms import Alarm
+from sdb_client.arrays import from_npy
+from sdb_client.distilling import Asked, Progress, distill_to
 from sdb_client.errors import FileChanged
 from sdb_client.http import Wire, path, read_json
+from sdb_client.images import Array
 from sdb_client.models import InputSpec
+from sdb_client.predicting import NPY, Images, Output, Predictions, body_of, predict_params
 from sdb_client.shapes import from_json
 
-Images = bytes | Path | npt.NDArray[np.uint8] | npt.NDArray[np.float32]
-Output = Literal["labels", "probs", "logits"]
 Format = Literal["safetensors", "onnx"]
 
-_NPY = "application/x-npy"
-_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"\x93NUMPY": _NPY}
 _SILENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
 class Box:
-    """A wrapped model. Whoever is not its owner sees the fields up to `published`; the others are None."""
+    """A wrapped model. Whoever is not its owner sees the fields up to `images_per_minute`; the others are None."""
 
     id: str
     name: str
@@ -38,44 +39,19 @@ class Box:
     outputs: tuple[str, ...]
     top_k: int
     published: bool
+    precision: str = "float32"  # of the network that predictions come from
     class_names: tuple[str, ...] | None = None
+    images_per_minute: int | None = None
     job_id: str | None = None
     model_id: str | None = None
     policy: str | None = None
     architecture: str | None = None
     onnx_sha256: str | None = None
     onnx_max_difference: float | None = None
+    int8_sha256: str | None = None
     checkpoint_sha256: str | None = None
     has_report: bool | None = None
     created_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class ClassProb:
-    """One class and its probability."""
-
-    label: int
-    prob: float
-    class_name: str | None = None
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one image; what was not asked for is None."""
-
-    label: int
-    class_name: str | None = None
-    probs: tuple[ClassProb, ...] | None = None
-    logits: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The answers of a box for a batch, in its order."""
-
-    box_id: str
-    labels: tuple[int, ...]
-    predictions: tuple[Prediction, ...]
 
 
 class Boxes:
@@ -92,9 +68,23 @@ class Boxes:
         """A box that is yours, licensed to you, or published."""
         return from_json(Box, self._wire.get(path("v1", "boxes", box_id)))
 
-    def publish(self, box_id: str, *, outputs: Sequence[Output] = ("labels", "probs"), top_k: int = 5) -> Box:
-        """Let everybody ask for predictions: for these outputs, `probs` of the `top_k` likeliest classes."""
-        body = {"outputs": [*outputs], "top_k": top_k}
+    def alarms(self, box_id: str) -> Iterator[Alarm]:
+        """Callers who seem to copy a box of yours, newest first."""
+        return self._wire.pages(path("v1", "boxes", box_id, "alarms"), Alarm)
+
+    def publish(
+        self,
+        box_id: str,
+        *,
+        outputs: Sequence[Output] = ("labels", "probs"),
+        top_k: int = 5,
+        images_per_minute: int | None = None,
+    ) -> Box:
+        """Let everybody ask for predictions: for these outputs, `probs` of the `top_k` likeliest classes.
+
+        `images_per_minute` bounds each address and account; without it the operator's limits alone do.
+        """
+        body = {"outputs": [*outputs], "top_k": top_k, "images_per_minute": images_per_minute}
         return from_json(Box, self._wire.act(path("v1", "boxes", box_id, "publish"), body, repeatable=True))
 
     def unpublish(self, box_id: str) -> Box:
@@ -119,10 +109,10 @@ class Boxes:
         Raises:
             NotAllowed: the box's owner does not show this output. Invalid: the images do not fit.
         """
-        params = _predict_params(outputs, temperature, resize=resize)
+        params = predict_params(outputs, temperature, resize=resize)
         if top_k is not None:
             params["top_k"] = top_k
-        content, kind = _body_of(images)
+        content, kind = body_of(images)
         address = path("v1", "boxes", box_id, "predict")
         headers = {"Content-Type": kind}
         answer = self._wire.send("POST", address, params=params, content=content, headers=headers)
@@ -136,9 +126,9 @@ class Boxes:
         Raises:
             NotAllowed: the box's owner does not show this output, or not of all classes.
         """
-        content, kind = _body_of(images)
-        params = _predict_params((output,), temperature, resize=resize)
-        headers = {"Content-Type": kind, "Accept": _NPY}
+        content, kind = body_of(images)
+        params = predict_params((output,), temperature, resize=resize)
+        headers = {"Content-Type": kind, "Accept": NPY}
         answer = self._wire.send(
             "POST", path("v1", "boxes", box_id, "predict"), params=params, content=content, headers=headers
         )
@@ -152,13 +142,50 @@ class Boxes:
         Raises:
             NotAllowed: no active license, or its predictions are used up. Invalid: the images do not fit.
         """
-        content, kind = _body_of(images)
+        content, kind = body_of(images)
         params = {"resize": resize}
-        headers = {"Content-Type": kind, "Accept": _NPY}
+        headers = {"Content-Type": kind, "Accept": NPY}
         address = path("v1", "boxes", box_id, "distill")
         answer = self._wire.send("POST", address, params=params, content=content, headers=headers, repeatable=False)
         logits: npt.NDArray[np.float32] = from_npy(answer.content)
         return logits
+
+    def distill_to(
+        self,
+        box_id: str,
+        images: Path | str | Array,
+        to: Path | str,
+        *,
+        batch: int = 256,
+        connections: int = 4,
+        half: bool = False,
+        resize: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """The open stream's logits [N, K] of a whole data set, as `.npy` float32 or `half`: float16. Can be resumed.
+
+        `images` is an `.npy` or `.npz` file, or an array; of neither all is read into memory. Answers are kept in
+        `TO.partial` as they come, and the same call goes on with what is missing, whatever broke the first one off.
+        Where the service asks to wait it waits; a service that is away is waited for for minutes. A batch whose answer
+        was lost on its way is asked for again, and counted against the license again.
+
+        Raises:
+            OutputTaken: `to` exists, or `TO.partial` is of another box or other images. ImagesUnreadable: no images.
+            NotAllowed: no active license, or its predictions are used up. Invalid: the images do not fit.
+            ConnectionFailed, ServerError: the service stayed away.
+        """
+        asked = Asked(Accounts(self._wire).me().id, box_id, self.get(box_id).num_classes)
+        return distill_to(
+            self._wire,
+            asked,
+            images,
+            Path(to),
+            batch=batch,
+            connections=connections,
+            half=half,
+            resize=resize,
+            progress=progress,
+        )
 
     def download(self, box_id: str, to: Path | str, *, format: Format = "safetensors") -> Path:
         """Save the box's weights, for its owner and licensed customers; the file appears only when it is whole.
@@ -185,24 +212,3 @@ class Boxes:
                 digest.update(chunk)
                 write(chunk)
             return digest.hexdigest(), response.headers.get("x-content-sha256", "")
-
-
-def _predict_params(
-    outputs: Sequence[str] | None, temperature: float, *, resize: bool
-) -> dict[str, str | int | float | bool]:
-    params: dict[str, str | int | float | bool] = {"temperature": temperature}
-    if outputs is not None:
-        params["return"] = ",".join(outputs)
-    if resize:
-        params["resize"] = True
-    return params
-
-
-def _body_of(images: Images) -> tuple[bytes, str]:
-    """The bytes of a request and their media type."""
-    if isinstance(images, Path):
-        images = images.read_bytes()
-    if isinstance(images, bytes):
-        known = (kind for magic, kind in _KINDS.items() if images.startswith(magic))
-        return images, next(known, "application/octet-stream")
-    return to_npy(images), _NPY

@@ -84,12 +84,13 @@ class Client:
         class_names: Sequence[str] | None = None,
         config: Mapping[str, Any] | None = None,
         evaluate: Mapping[str, Any] | None = None,
+        precision: str = "float32",
         seed: int = 0,
         on_event: OnEvent | None = None,
     ) -> Box:
         """Upload a checkpoint and its data set, wrap it, and return the box.
 
-        `dataset` is the path of a file, or `builtin:digits`. `on_event` is told how far it is.
+        `dataset` is a path, or `builtin:digits`; `precision` as in `jobs.create`. `on_event` is told how far it is.
 
         Raises:
             Rejected: the model or the data set was refused. JobFailed: the job ended without a box.
@@ -105,6 +106,7 @@ class Client:
             class_names=class_names,
             config=config,
             evaluate=evaluate,
+            precision=precision,
             seed=seed,
         )
         return wrap(self, wanted, on_event or _listen_to_nothing)

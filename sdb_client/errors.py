@@ -18,6 +18,8 @@ What can go wrong, as a picture:
   x JobFailed
   x TimedOut
   x FileChanged
+  x ImagesUnreadable
+  x OutputTaken
   x KeyUnreadable
   x KeyShapeMismatch
 """
@@ -139,6 +141,20 @@ class FileChanged(SDBError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("file_changed", detail)
+
+
+class ImagesUnreadable(SDBError):
+    """A file or an array holds no images that could be sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("images_unreadable", detail)
+
+
+class OutputTaken(SDBError):
+    """Under the name of an output lies something else already; nothing was asked and nothing written over."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("output_taken", detail)
 
 
 class KeyUnreadable(SDBError):

@@ -86,7 +86,7 @@ class Wire:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
-        timeout: float | None = None,
+        timeout: float | httpx2.Timeout | None = None,
     ) -> httpx2.Response:
         """One request, repeated after lost connections and short outages if it is `repeatable`.
 

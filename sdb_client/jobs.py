@@ -32,6 +32,7 @@ class Job:
     state: str
     created_at: datetime
     seed: int = 0
+    precision: str = "float32"
     attempt: int = 0
     cancelling: bool = False
     has_report: bool = False
@@ -73,6 +74,7 @@ class Jobs:
         policy: str = "sdb-hardened",
         config: Mapping[str, Any] | None = None,
         evaluate: Mapping[str, Any] | None = None,
+        precision: str = "float32",
         seed: int = 0,
     ) -> Job:
         """Queue one wrap of a ready model with a ready data set.
@@ -80,7 +82,8 @@ class Jobs:
         `config` are settings of the policy, such as `{"preset": "photographs", "epochs": 40}`; `evaluate` says how much
         evidence to gather, such as `{"level": "quick", "seeds": 3, "student": "sdb:cnn-strided", "student_settings":
         {"lr": 0.01}}`; levels are none, quick, standard and full. What neither names is as the preset has it, else the
-        default.
+        default. `precision` is that of the network that predictions come from: float32, or int8, whose measured
+        difference the report then gives.
         """
         body = {
             "model_id": model_id,
@@ -88,6 +91,7 @@ class Jobs:
             "policy": policy,
             "config": dict(config or {}),
             "evaluate": dict(evaluate or {}),
+            "precision": precision,
             "seed": seed,
         }
         return from_json(Job, self._wire.create("/v1/jobs", body))

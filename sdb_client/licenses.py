@@ -34,6 +34,7 @@ class License:
     expires_at: datetime | None = None
     max_downloads: int | None = None
     max_predictions: int | None = None
+    images_per_minute: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Licenses:
         expires_at: datetime | None = None,
         max_downloads: int | None = None,
         max_predictions: int | None = None,
+        images_per_minute: int | None = None,
     ) -> License:
         """Give a customer the right to your box: to its key (`delivered`), or to answers that never show it (`hosted`).
 
@@ -86,6 +88,7 @@ class Licenses:
             "expires_at": expires_at.isoformat() if expires_at else None,
             "max_downloads": max_downloads,
             "max_predictions": max_predictions,
+            "images_per_minute": images_per_minute,
         }
         return from_json(License, self._wire.create("/v1/licenses", body))
 

@@ -50,6 +50,7 @@ class Wrapping:
     class_names: Sequence[str] | None
     config: Mapping[str, Any] | None
     evaluate: Mapping[str, Any] | None
+    precision: str
     seed: int
 
 
@@ -85,6 +86,7 @@ def start(client: Client, wanted: Wrapping, on_event: OnEvent) -> Job:
         policy=wanted.policy,
         config=wanted.config,
         evaluate=wanted.evaluate,
+        precision=wanted.precision,
         seed=wanted.seed,
     )
     on_event(WrapEvent("job", object_id=job.id))

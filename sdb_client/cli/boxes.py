@@ -35,13 +35,18 @@ def publish_box(
     box_id: str,
     outputs: Annotated[str, typer.Option("--outputs", help="What everybody may ask for.")] = "labels,probs",
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=1000, help="Classes that probs shows.")] = 5,
+    images_per_minute: Annotated[
+        int | None, typer.Option("--images-per-minute", min=1, show_default=False, help="For each who asks.")
+    ] = None,
     url: Url = LOCAL,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """Let everybody ask a box for predictions."""
     with sdb_client.Client(url, token=token) as client:
-        show_one(client.boxes.publish(box_id, outputs=as_outputs(outputs), top_k=top_k), as_json=as_json)
+        wanted = as_outputs(outputs)
+        box = client.boxes.publish(box_id, outputs=wanted, top_k=top_k, images_per_minute=images_per_minute)
+    show_one(box, as_json=as_json)
 
 
 @app.command("unpublish")
@@ -49,6 +54,14 @@ def unpublish_box(box_id: str, url: Url = LOCAL, token: Token = None, as_json: J
     """Close a box to the public."""
     with sdb_client.Client(url, token=token) as client:
         show_one(client.boxes.unpublish(box_id), as_json=as_json)
+
+
+@app.command("alarms")
+def list_alarms(box_id: str, limit: Limit = 50, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
+    """Callers who seem to copy a box of yours, newest first."""
+    columns = ("created_at", "kind", "value", "threshold", "payer", "network", "id")
+    with sdb_client.Client(url, token=token) as client:
+        show_rows(islice(client.boxes.alarms(box_id), limit), columns, as_json=as_json)
 
 
 @app.command("download")

@@ -38,6 +38,7 @@ def grant_license(
     expires_at: Expiry = None,
     max_downloads: Annotated[int | None, typer.Option("--max-downloads", min=1, show_default=False)] = None,
     max_predictions: Annotated[int | None, typer.Option("--max-predictions", min=1, show_default=False)] = None,
+    images_per_minute: Annotated[int | None, typer.Option("--images-per-minute", min=1, show_default=False)] = None,
     url: Url = LOCAL,
     token: Token = None,
     as_json: Json = False,
@@ -51,6 +52,7 @@ def grant_license(
             expires_at=in_utc(expires_at),
             max_downloads=max_downloads,
             max_predictions=max_predictions,
+            images_per_minute=images_per_minute,
         )
     show_one(granted, as_json=as_json)
 

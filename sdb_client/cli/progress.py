@@ -1,8 +1,9 @@
-"""How far a wrap is, on stderr: bars on a terminal, a line for each new stage elsewhere."""
+"""How far something is, on stderr: bars on a terminal, a line for each new stage elsewhere."""
 
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from math import ceil
 
 import sdb_client
 from sdb_client.cli.output import say
@@ -16,6 +17,7 @@ _NAMES = {
 }
 
 OnEvent = Callable[["sdb_client.WrapEvent"], None]
+OnCount = Callable[["sdb_client.DistillProgress"], None]
 Tell = Callable[[str, float, float], None]  # what, done, total; total 0 where it is not known
 
 
@@ -27,11 +29,29 @@ def watching() -> Generator[OnEvent]:
 
 
 @contextmanager
-def counting(what: str, total: int) -> Generator[Callable[[int], None]]:
-    """A bar for work of a known size; call it with how much is done."""
-    with _telling() as tell:
-        tell(what, 0, total)
-        yield lambda done: tell(what, done, total)
+def counting(what: str) -> Generator[OnCount]:
+    """A bar for work of a known size, with reasons above it; where stderr is no terminal, a line for each tenth."""
+    if not sys.stderr.isatty():
+        yield _counted_lines(what)
+        return
+    from rich.console import Console  # noqa: PLC0415 - drawing is slow to load
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.description}", markup=False), console=Console(stderr=True)) as bars:
+        drawn: TaskID | None = None
+        reason = ""
+
+        def tell(now: "sdb_client.DistillProgress") -> None:
+            nonlocal drawn, reason
+            if drawn is None:  # what an earlier run has done says nothing of the speed
+                drawn = bars.add_task("", total=now.total, completed=now.done)
+            bars.update(drawn, completed=now.done, description=_waiting(now))
+            if now.reason not in ("", reason):
+                reason = now.reason
+                bars.console.print(reason, markup=False, highlight=False, soft_wrap=True)
+
+        yield tell
 
 
 @contextmanager
@@ -76,3 +96,22 @@ def _lines() -> Tell:
             say(f"{what} ...")
 
     return tell
+
+
+def _counted_lines(what: str) -> OnCount:
+    told, tenth = "", -1
+
+    def tell(now: "sdb_client.DistillProgress") -> None:
+        nonlocal told, tenth
+        if 10 * now.done // now.total > tenth:
+            tenth = 10 * now.done // now.total
+            say(f"{what}: {now.done:,} of {now.total:,}")
+        if now.reason and not told:
+            say(": ".join(part for part in (what, _waiting(now), now.reason) if part))
+        told = now.reason
+
+    return tell
+
+
+def _waiting(now: "sdb_client.DistillProgress") -> str:
+    return f"waiting {ceil(now.waits)} s" if now.waits else ""

@@ -47,6 +47,9 @@ def _accuracies(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"box: {name}", _percent(value)
     for name, value in found.get("students", {}).items():
         yield f"student: {name}", _percent(value)
+    for precision, values in (found.get("serving") or {}).get("accuracy", {}).items():
+        for name, value in values.items():
+            yield f"served: {name}, {precision}", _percent(value)
 
 
 def _attack(one: Mapping[str, Any]) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
     evaluate: _Level = None,
     student: Annotated[str | None, typer.Option("--student", help="The thief's network.", show_default=False)] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Students per row; 3, or 5 for full.")] = None,
+    precision: Annotated[str, typer.Option("--precision", help="Of what is served: float32 or int8.")] = "float32",
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     url: Url = LOCAL,
     token: Token = None,
@@ -53,12 +54,11 @@ def wrap(  # noqa: PLR0913, PLR0917 - each is an option
             class_names=class_names.split(",") if class_names else None,
             config=dict(_setting(text) for text in settings or ()),
             evaluate=_named(level=evaluate, seeds=seeds, student=student),
+            precision=precision,
             seed=seed,
             on_event=on_event,
         )
-    show_one(box, as_json=as_json)
-    if evaluate != _QUIET:
-        say(f"The evidence: sdb report {box.job_id}")
+    _show(box, has_report=evaluate != _QUIET, as_json=as_json)
 
 
 def input_spec(size: str, mean: str, std: str) -> "sdb_client.InputSpec":
@@ -73,6 +73,12 @@ def input_spec(size: str, mean: str, std: str) -> "sdb_client.InputSpec":
     if not len(means) == len(stds) == channels:
         raise typer.BadParameter(f"--mean and --std need {channels} numbers, one for each channel")
     return sdb_client.InputSpec(channels=channels, height=height, width=width, mean=means, std=stds)
+
+
+def _show(box: "sdb_client.Box", *, has_report: bool, as_json: bool) -> None:
+    show_one(box, as_json=as_json)
+    if has_report:
+        say(f"The evidence: sdb report {box.job_id}")
 
 
 def _input_of(data: str) -> "sdb_client.InputSpec":

@@ -13,6 +13,7 @@ import pytest
 from sdb_client import Box, Client, InputSpec
 from sdb_client.cli import app
 from sdb_client.jobs import Job
+from tests.browser.rows import add_alarm
 
 from . import standing_in
 from .conftest import Sdb
@@ -59,6 +60,20 @@ def test_lists_are_tables_for_people_and_json_for_programs(sdb: Sdb, box: Box) -
     assert box.id in table.stdout
     assert [row["id"] for row in json.loads(plain.stdout)] == [box.id]
     assert plain.stderr == ""
+
+
+def test_alarms_of_a_box_are_listed(sdb: Sdb, box: Box, service: Service, provider: Client) -> None:
+    assert sdb("boxes", "alarms", box.id, "--json").stdout == "[]\n"
+    with service.runtime.database.transaction() as session:
+        add_alarm(session, box.id)
+
+    (alarm,) = provider.boxes.alarms(box.id)
+    table, plain = sdb("boxes", "alarms", box.id), json.loads(sdb("boxes", "alarms", box.id, "--json").stdout)
+
+    assert (alarm.kind, alarm.value, alarm.threshold, alarm.caller_id) == ("near_duplicates", 0.46, 0.2, None)
+    assert (alarm.numbers.queries, alarm.numbers.seen_share, alarm.numbers.normality) == (2400, 0.25, 0.71)
+    assert "203.0.113.0/24" in table.stdout
+    assert [row["id"] for row in plain] == [alarm.id]
 
 
 def test_a_refusal_is_one_sentence_with_code_and_request_id(sdb: Sdb) -> None:
@@ -116,14 +131,15 @@ def test_wrap_prints_the_box_and_keeps_progress_off_stdout(
     running = threading.Thread(target=_work_once, args=(provider, service))
     running.start()
 
-    told = sdb("wrap", checkpoint, "--dataset", "builtin:digits", *NET, "--set", "epochs=3", "--seeds", "2", "--json")
+    settings = ("--set", "epochs=3", "--seeds", "2", "--precision", "int8")
+    told = sdb("wrap", checkpoint, "--dataset", "builtin:digits", *NET, *settings, "--json")
 
     running.join()
     assert told.returncode == 0, told.stderr
     made = json.loads(told.stdout)
     assert made["input"]["mean"] == [0.5]
     job = provider.jobs.get(made["job_id"])
-    assert job.config == {"epochs": 3}
+    assert (job.config, job.precision) == ({"epochs": 3}, "int8")
     assert {name: value for name, value in job.evaluate.items() if value} == {"seeds": 2}
     assert "Sending the model ..." in told.stderr
     assert f"sdb report {made['job_id']}" in told.stderr
@@ -171,13 +187,24 @@ def test_the_report_is_a_table_of_evidence(sdb: Sdb, job: Job, provider: Client,
         "students": {"scratch": value},
         "attacks": [attack],
         "verdicts": {"fidelity": verdict},
+        "serving": {"accuracy": {"int8": {"closed": {**value, "mean": 97.5}}}},
     }
     standing_in.finish(service.runtime, standing_in.take(service.runtime, JOBS, job.id), report=report)
 
     told = sdb("report", job.id)
 
     assert told.returncode == 0, told.stderr
-    for words in ("box: open", "98.2 ± 0.5", "temperature 4", "+0.0 ± 0.4", "0.12", "FAIL", "It lost too much."):
+    for words in (
+        "box: open",
+        "98.2 ± 0.5",
+        "temperature 4",
+        "+0.0 ± 0.4",
+        "0.12",
+        "FAIL",
+        "It lost too much.",
+        "served: closed, int8",
+        "97.5",
+    ):
         assert words in told.stdout
     assert json.loads(sdb("report", job.id, "--json").stdout) == report
 

@@ -13,6 +13,7 @@ class BadLine(httpx2.BaseTransport):
     """Passes requests on to the network, except where `fault` says otherwise.
 
     `lost`: it never arrives. `unanswered`: it arrives and the answer is lost. `cut`: the answer breaks off inside.
+    `busy`: it does not arrive, and is answered that it may come again in seven seconds.
     """
 
     def __init__(self, fault: Fault) -> None:
@@ -25,6 +26,9 @@ class BadLine(httpx2.BaseTransport):
         self.seen.append(request)
         if fault == "lost":
             raise httpx2.ConnectError("the line is down", request=request)
+        if fault == "busy":
+            body = {"code": "image_budget_spent", "detail": "No images are left; wait 7 s."}
+            return httpx2.Response(429, headers={"Retry-After": "7"}, json=body, request=request)
         response = self._network.handle_request(request)
         if fault == "unanswered":
             response.read()
