@@ -5,18 +5,28 @@ the servers under test do, and one core of its own is enough for it.
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 import uvloop
+
+_SETTLING = 0.5  # seconds in which neighbours come into step before anybody joins them
+
+
+class Asks(Protocol):
+    """What is asked."""
+
+    def prepared(self, port: int) -> list[bytes]:
+        """Whole requests, head and body; each connection takes one after the other, in an order of its own."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: one address, and bodies of which each connection takes one after the other."""
+    """One address, and the bodies sent to it."""
 
     path: str
     bodies: Sequence[bytes]
@@ -24,10 +34,19 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
 
     def prepared(self, port: int) -> list[bytes]:
-        """Whole requests, head and body."""
         lines = [f"POST {self.path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Content-Type: {self.content_type}"]
-        head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in self.headers)])
-        return [f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for body in self.bodies]
+        head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in self.headers)]).encode("latin-1")
+        return [head + f"\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for body in self.bodies]
+
+
+@dataclass(frozen=True)
+class Several:
+    """Requests to several addresses, as one list."""
+
+    requests: Sequence[Request]
+
+    def prepared(self, port: int) -> list[bytes]:
+        return [whole for request in self.requests for whole in request.prepared(port)]
 
 
 @dataclass(frozen=True)
@@ -38,44 +57,102 @@ class Outcome:
     statuses: dict[int, int]
     seconds: float
     example: bytes  # the first answer
+    answers: list[tuple[int, bytes]] = field(default_factory=list)  # if kept: which request, and its whole answer
 
 
-def ask_for(seconds: float, request: Request, *, port: int, connections: int, seed: int = 0) -> Outcome:
-    """Ask with so many connections for so long."""
-    return uvloop.run(_asked(seconds, request, port, connections, seed))
+def ask_for(
+    seconds: float,
+    request: Asks,
+    *,
+    port: int,
+    connections: int,
+    seed: int = 0,
+    is_keeping: bool = False,
+    is_polling: bool = True,
+) -> Outcome:
+    """Ask with so many connections for so long; with 0 seconds each of them asks once.
+
+    `is_polling` keeps the generator awake between answers: with a core of its own it should be, and must not be where
+    it shares one with the server.
+    """
+    return uvloop.run(_asked(seconds, request, port, connections, seed, is_keeping=is_keeping, is_polling=is_polling))
 
 
-async def _asked(seconds: float, request: Request, port: int, connections: int, seed: int) -> Outcome:
-    loop, run = asyncio.get_running_loop(), _Run(time.perf_counter() + seconds, connections)
-    prepared, dice = request.prepared(port), random.Random(seed)
+def ask_beside(request: Asks, other: Asks, *, port: int, connections: int, seed: int = 0) -> tuple[Outcome, Outcome]:
+    """Ask while one more connection sends each of the `other` requests once, as fast as it is answered.
+
+    The first outcome, of `request`, is of just that time.
+    """
+    return uvloop.run(_asked_beside(request, other, port, connections, seed))
+
+
+async def _asked(
+    seconds: float, request: Asks, port: int, connections: int, seed: int, *, is_keeping: bool, is_polling: bool
+) -> Outcome:
+    run = _Run(request.prepared(port), connections, end=time.perf_counter() + seconds, is_keeping=is_keeping)
     started = time.perf_counter()
-    loop.call_soon(_stay_awake, loop, run)
-    for _ in range(connections):
-        order = dice.sample(prepared, len(prepared))
-        await loop.create_connection(lambda order=order: _Connection(run, order), "127.0.0.1", port)  # type: ignore[misc]
+    if is_polling:
+        _stay_awake(run)
+    await run.connect(port, seed)
     await run.finished.wait()
-    return Outcome(run.latencies, run.statuses, time.perf_counter() - started, run.example)
+    return run.outcome(time.perf_counter() - started)
 
 
-def _stay_awake(loop: asyncio.AbstractEventLoop, run: "_Run") -> None:
+async def _asked_beside(request: Asks, other: Asks, port: int, connections: int, seed: int) -> tuple[Outcome, Outcome]:
+    neighbours = _Run(request.prepared(port), connections)
+    others = _Run(other.prepared(port), 1, is_once=True)
+    _stay_awake(neighbours)
+    await neighbours.connect(port, seed)
+    await asyncio.sleep(_SETTLING)
+    neighbours.latencies, neighbours.statuses = [], {}
+    started = time.perf_counter()
+    await others.connect(port, seed)
+    await others.finished.wait()
+    seconds = time.perf_counter() - started
+    outcomes = neighbours.outcome(seconds), others.outcome(seconds)
+    neighbours.latencies, neighbours.statuses, neighbours.end = [], {}, 0.0
+    await neighbours.finished.wait()
+    return outcomes
+
+
+def _stay_awake(run: "_Run") -> None:
     # Asleep, it would have to be woken with every answer, and the server under test would pay for it.
     if not run.finished.is_set():
-        loop.call_soon(_stay_awake, loop, run)
+        asyncio.get_running_loop().call_soon(_stay_awake, run)
 
 
 class _Run:
-    def __init__(self, end: float, connections: int) -> None:
+    def __init__(
+        self,
+        requests: list[bytes],
+        connections: int,
+        *,
+        end: float = math.inf,
+        is_once: bool = False,
+        is_keeping: bool = False,
+    ) -> None:
+        self.requests, self.is_once, self.is_keeping = requests, is_once, is_keeping
         self.end = end
         self.open = connections
         self.latencies: list[float] = []
         self.statuses: dict[int, int] = {}
         self.example = b""
+        self.answers: list[tuple[int, bytes]] = []
         self.finished = asyncio.Event()
+
+    async def connect(self, port: int, seed: int) -> None:
+        loop, dice, places = asyncio.get_running_loop(), random.Random(seed), range(len(self.requests))
+        for _ in range(self.open):
+            order = dice.sample(places, len(places))
+            await loop.create_connection(lambda order=order: _Connection(self, order), "127.0.0.1", port)  # type: ignore[misc]
+
+    def outcome(self, seconds: float) -> Outcome:
+        return Outcome(self.latencies, self.statuses, seconds, self.example, self.answers)
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, run: _Run, requests: list[bytes]) -> None:
-        self._run, self._requests = run, requests
+    def __init__(self, run: _Run, order: list[int]) -> None:
+        self._run, self._order = run, order
         self._turn, self._sent = 0, 0.0
         self._parts: list[bytes] = []
         self._missing = -1  # bytes of the answer; -1 before its head is whole
@@ -110,7 +187,7 @@ class _Connection(asyncio.Protocol):
     def _ask(self) -> None:
         self._parts, self._missing = [], -1
         self._sent = time.perf_counter()
-        self._transport.write(self._requests[self._turn % len(self._requests)])
+        self._transport.write(self._run.requests[self._order[self._turn % len(self._order)]])
         self._turn += 1
 
     def _answered(self) -> None:
@@ -118,11 +195,14 @@ class _Connection(asyncio.Protocol):
         run.statuses[self._status] = run.statuses.get(self._status, 0) + 1
         if self._status == 200:
             run.latencies.append(now - self._sent)
+        if run.is_keeping:
+            run.answers.append((self._order[(self._turn - 1) % len(self._order)], b"".join(self._parts)))
         run.example = run.example or b"".join(self._parts)
-        if now < run.end:
-            self._ask()
-        else:
+        is_over = self._turn == len(self._order) if run.is_once else now >= run.end
+        if is_over:
             self._transport.close()
+        else:
+            self._ask()
 
 
 def _content_length(head: bytes) -> int:

@@ -1,6 +1,7 @@
 """Pictures for load: smooth with some noise, so that they compress to about the size of photographs of 32x32."""
 
 import io
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,8 @@ def as_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def as_npy(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """A batch [N, H, W, 3] as npy."""
+def as_npy(pixels: npt.NDArray[Any]) -> bytes:
+    """A batch, pixels [N, H, W, 3] or values [N, 3, H, W], as npy."""
     file = io.BytesIO()
     np.save(file, pixels)
     return file.getvalue()

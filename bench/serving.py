@@ -7,8 +7,9 @@ round each is measured in turn. Measured is what a server core does: images per 
 and all its children, user and system. Wall time stands beside it. The ceiling is ONNX Runtime (or torch) in a bare loop
 on images that are decoded already, at its best batch size in the same round; in `png_c1_overhead_ms` it is one image.
 
-The peers are `pip install litserve bentoml`, here or in the environment of `--peers-python`; those that are not there
-are named and left out. Ratios are of medians over the rounds.
+The peers are `pip install .[peers]`, here or in the environment of `--peers-python`, and Java for TorchServe; those
+that are not there are named and left out. Each is asked until it is warm, which takes TorchServe's Java 15 seconds.
+Ratios are of medians over the rounds.
 """
 
 import argparse
@@ -16,31 +17,28 @@ import hashlib
 import json
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.progress import Progress
 
-from bench.load import Request, ask_for
+from bench.load import Request
 from bench.pictures import as_npy, as_png, pictures
+from bench.rows import Row, asked_row, machine, median_row
 from bench.servers import ceiling
 from bench.servers.networks import write_onnx
-from bench.servers.peers import PEERS, installed_version
-from bench.servers.process import Served
+from bench.servers.peers import PEERS, start_peer, versions
+from bench.servers.process import Served, end_on_signal
 from bench.servers.sdb import Prepared, prepare
 
 SMALL, RESNET = "sdb:cnn-small", "sdb:resnet18"
 _SERVER, _CLIENT = 0, 1  # cores
 _NPY = "application/x-npy"
-_VERSIONS = ("onnxruntime", "torch", "fastapi", "uvicorn", "litserve", "bentoml")
-
-Row = dict[str, Any]
+_OURS = ("onnxruntime", "torch", "fastapi", "uvicorn", "uvloop", "httptools", "kornia_rs", "pillow")
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,14 @@ def main(arguments: list[str] | None = None) -> None:
     given = _arguments(arguments)
     if len(os.sched_getaffinity(0)) < 2:
         raise SystemExit("one core is too few: the server and the load generator need one each")
+    end_on_signal()
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         rows, missing = _measured(Path(folder), given)
     found = {
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version()} | {name: installed_version(name) for name in _VERSIONS},
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), **versions(sys.executable, _OURS)},
+        "peers": {peer.name: versions(given.peers_python, peer.packages) for peer in PEERS if peer.name not in missing},
         "rounds": given.rounds,
         "seconds": given.seconds,
         "quick": given.quick,
@@ -79,17 +79,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def medians(rows: list[Row]) -> dict[str, dict[str, Row]]:
-    """The median of every number over the rounds, by workload and contender, with the spread of the first."""
-    found: dict[str, dict[str, Row]] = {}
+    """The median of every number over the rounds, by workload and contender, with the spread of the speed."""
+    alike: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        of_workload = found.setdefault(row["workload"], {})
-        if row["contender"] in of_workload:
-            continue
-        alike = [one for one in rows if (one["workload"], one["contender"]) == (row["workload"], row["contender"])]
-        numbers = [name for name, value in row.items() if isinstance(value, int | float) and name != "round"]
-        median: Row = {name: round(statistics.median(one[name] for one in alike), 3) for name in numbers}
-        speeds = [one["images_per_cpu_second"] for one in alike]
-        of_workload[row["contender"]] = median | {"lowest": min(speeds), "highest": max(speeds)}
+        alike.setdefault((row["workload"], row["contender"]), []).append(row)
+    found: dict[str, dict[str, Row]] = {}
+    for (workload, contender), several in alike.items():
+        found.setdefault(workload, {})[contender] = median_row(several)
     return found
 
 
@@ -132,28 +128,44 @@ def _measured(folder: Path, given: argparse.Namespace) -> tuple[list[Row], list[
         running["sdb"] = prepared.start(cores=[_SERVER])
         for peer in PEERS:
             if peer.is_installed(given.peers_python):
-                running[peer.name] = peer.start(given.peers_python, network=SMALL, folder=folder, cores=[_SERVER])
+                running[peer.name] = start_peer(peer, given.peers_python, network=SMALL, folder=folder, cores=[_SERVER])
             else:
                 missing.append(peer.name)
         os.sched_setaffinity(0, {_CLIENT})
+        _warm_up(running)
         tasks = [*_ceilings(files), *_asked(prepared, running, quick=given.quick)]
-        return _in_rounds(tasks, given), missing
+        for served in running.values():
+            served.pause()
+        return _in_rounds(tasks, running, given), missing
     finally:
         for served in running.values():
             served.stop()
 
 
-def _in_rounds(tasks: list[Task], given: argparse.Namespace) -> list[Row]:
+def _in_rounds(tasks: list[Task], running: dict[str, Served], given: argparse.Namespace) -> list[Row]:
+    """Each task in turn, while all servers but its own stand still."""
     rows = []
     with Progress(disable=not sys.stderr.isatty()) as progress:
         shown = progress.add_task("warming up", total=(given.rounds + 1) * len(tasks))
         for turn in range(given.rounds + 1):
             for task in tasks:
                 progress.update(shown, advance=1, description=f"{task.contender} {task.workload}")
+                served = running.get(task.contender)
+                if served is not None:
+                    served.resume()
                 row = task.run(0.5 if turn == 0 else given.seconds)
+                if served is not None:
+                    served.pause()
                 if turn > 0:  # the first round warms up
                     rows.append({"contender": task.contender, "workload": task.workload, "round": turn, **row})
     return rows
+
+
+def _warm_up(running: dict[str, Served]) -> None:
+    singles = [as_png(one) for one in pictures(64)]
+    for peer in PEERS:
+        if peer.name in running:
+            asked_row(running[peer.name], peer.request(singles), seconds=peer.warm_up, connections=64, name=peer.name)
 
 
 def _ceilings(files: dict[str, Path]) -> list[Task]:
@@ -165,10 +177,11 @@ def _ceilings(files: dict[str, Path]) -> list[Task]:
         )
 
     return [
-        task("onnxruntime", "ceiling", SMALL, (16, 32, 64)),
+        task("onnxruntime", "ceiling", SMALL, (8, 16, 32, 64)),
         task("onnxruntime", "ceiling_one", SMALL, (1,)),
         task("onnxruntime", "ceiling_resnet18", RESNET, (8, 16, 32)),
         task("torch", "ceiling", SMALL, (32,)),
+        task("torch", "ceiling_resnet18", RESNET, (16,)),
     ]
 
 
@@ -198,29 +211,10 @@ def _asked(prepared: Prepared, running: dict[str, Served], *, quick: bool) -> li
 
 def _task(contender: str, served: Served, workload: str, request: Request, connections: int, images: int) -> Task:
     def run(seconds: float) -> Row:
-        before = served.cpu_seconds()
-        found = ask_for(seconds, request, port=served.port, connections=connections)
-        cpu = served.cpu_seconds() - before
-        if set(found.statuses) != {200}:
-            raise SystemExit(f"{contender} {workload}: answers {found.statuses}: {found.example[:600]!r}")
-        latencies = sorted(found.latencies)
-        return {
-            "images_per_cpu_second": round(len(latencies) * images / max(cpu, 0.01), 1),
-            "images_per_second": round(len(latencies) * images / found.seconds, 1),
-            "p50_ms": round(1000 * statistics.median(latencies), 3),
-            "p99_ms": round(1000 * latencies[min(len(latencies) - 1, int(0.99 * len(latencies)))], 3),
-            "requests": len(latencies),
-            "memory_mb": round(served.memory_bytes() / 2**20),
-        }
+        name = f"{contender} {workload}"
+        return asked_row(served, request, seconds=seconds, connections=connections, images=images, name=name)
 
     return Task(contender, workload, run)
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:

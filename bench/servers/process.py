@@ -1,6 +1,7 @@
 """A server in processes of its own, kept to one core, and what processor time it has used."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,12 @@ from pathlib import Path
 import psutil
 
 _START_SECONDS = 120
+_SETTLE_SECONDS = 0.3
+
+
+def end_on_signal() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: servers that stand still would outlive it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 @dataclass
@@ -38,7 +45,22 @@ class Served:
         """Resident memory of the server and all its children."""
         return sum(process.memory_info().rss for process in _family(self.child.pid))
 
+    def pause(self) -> None:
+        """Stand still, with all children: who waits must not disturb who is measured on the same core."""
+        self._tell(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on, and have time for what fell due meanwhile."""
+        self._tell(signal.SIGCONT)
+        time.sleep(_SETTLE_SECONDS)
+
+    def _tell(self, what: signal.Signals) -> None:
+        for process in _family(self.child.pid):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(what)
+
     def stop(self) -> None:
+        self._tell(signal.SIGCONT)  # who stands still does not hear that it should end
         family = _family(self.child.pid)
         self.child.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -50,7 +72,13 @@ class Served:
 
 
 def start(
-    command: Sequence[str], *, port: int, log: Path, cores: Sequence[int], env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    port: int,
+    log: Path,
+    cores: Sequence[int],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Served:
     """Start a server on these cores and wait until it takes connections.
 
@@ -61,6 +89,7 @@ def start(
         child = subprocess.Popen(
             command,
             env={**os.environ, **(env or {})},
+            cwd=cwd,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -73,6 +102,31 @@ def start(
             raise RuntimeError(f"{command[:3]} did not come up: {log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
     return served
+
+
+def wait_for_answer(served: Served, whole: bytes) -> Served:
+    """Send this request again and again until it is answered with 200: some servers listen before they are ready.
+
+    Raises:
+        RuntimeError: it never was; the message holds the last answer and the end of the server's log.
+    """
+    end, answer = time.monotonic() + _START_SECONDS, b""
+    while not answer.startswith(b"HTTP/1.1 200"):
+        if served.child.poll() is not None or time.monotonic() > end:
+            served.stop()
+            log = served.log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{served.log.stem} is not ready, its last answer was {answer!r}: {log}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+            connection.sendall(whole)
+            answer = connection.recv(1000)
+        time.sleep(0.1)
+    return served
+
+
+def has_module(python: str, name: str) -> bool:
+    """Whether this interpreter finds a package."""
+    probe = [python, "-c", f"import importlib.util, sys; sys.exit(not importlib.util.find_spec('{name}'))"]
+    return subprocess.run(probe, check=False).returncode == 0
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """This service: the embedded profile in a temporary folder, with boxes, a customer and a license."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Prepared:
         return start(command, port=port, log=self.folder / "api.log", cores=cores, env=env)
 
 
-def prepare(folder: Path, networks: list[tuple[bytes, str]], *, classes: int = 10) -> Prepared:
+def prepare(folder: Path, networks: Iterable[tuple[bytes, str]], *, classes: int = 10) -> Prepared:
     """Boxes of these ONNX files and their SHA-256, published, with all they answer shown."""
     folder.mkdir(parents=True, exist_ok=True)
     env = _environment(folder)

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import sys
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime as ort
@@ -11,9 +14,13 @@ from api.bodies.npy import read_npy
 from bench import serving
 from bench.load import Outcome, Request, ask_for
 from bench.pictures import as_npy, as_png, pictures
-from bench.servers import ceiling
+from bench.servers import ceiling, torchserve_handler
 from bench.servers.networks import MEAN, STD, write_onnx
+from bench.servers.peers import versions
+from bench.servers.process import has_module
 from bench.servers.sdb import KAPPA, LAMBDA, prepare
+from bench.serving_scale.boxes import wide_network
+from tests.house.tree import ROOT
 
 
 def row(contender: str, workload: str, speed: float, *, turn: int = 1, p50: float = 1.0, p99: float = 2.0) -> dict:
@@ -51,12 +58,48 @@ def test_what_was_not_measured_has_no_ratio():
     assert {name for name in promised if found[name] is not None} == {"png_c64_vs_ceiling"}
 
 
-def test_the_ceiling_is_its_best_batch(tmp_path, monkeypatch):
-    rows = [{"batch": 16, "images_per_cpu_second": 5.0}, {"batch": 32, "images_per_cpu_second": 7.0}]
-    monkeypatch.setattr(
-        ceiling.subprocess, "run", lambda *_, **__: ceiling.subprocess.CompletedProcess([], 0, json.dumps(rows))
+def test_the_ceiling_is_its_best_batch(tmp_path):
+    onnx = tmp_path / "net.onnx"
+    onnx.write_bytes(wide_network(0, hidden=4))  # so small that a call costs more than an image
+    one, best = (
+        ceiling.measured("onnxruntime", "none", onnx, batches, seconds=0.2, core=0) for batches in ((1,), (1, 64))
     )
-    assert ceiling.measured("onnxruntime", "x", tmp_path, (16, 32), seconds=1, core=0)["batch"] == 32
+    assert (one["batch"], best["batch"]) == (1, 64)
+    assert best["images_per_cpu_second"] > 2 * one["images_per_cpu_second"] > 0
+    assert 0 < best["p50_ms"] <= best["p99_ms"]
+
+
+def test_torchserves_handler_answers_each_request_as_the_engine_does(tmp_path):
+    write_onnx("sdb:cnn-small", tmp_path / "model.onnx")
+    pixels = pictures(3)
+    batch = (pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255) - MEAN) / STD
+    expected = ort.InferenceSession((tmp_path / "model.onnx").read_bytes()).run(None, {"input": batch})[0]
+    odds = np.exp(expected)
+    context = SimpleNamespace(system_properties={"model_dir": str(tmp_path)})
+
+    assert torchserve_handler.handle(None, context) is None  # that it is ready
+    answers = torchserve_handler.handle([{"body": as_png(one)} for one in pixels], context)
+
+    assert [answer["label"] for answer in answers] == expected.argmax(1).tolist()
+    for answer, row in zip(answers, odds / odds.sum(1, keepdims=True), strict=True):
+        shown = answer["probs"]
+        assert len(shown) == 5
+        np.testing.assert_allclose([one["prob"] for one in shown], sorted(row)[:-6:-1], atol=1e-5)
+        assert shown[0]["label"] == answer["label"]
+
+
+def test_the_peers_are_an_extra_and_in_no_lock():
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["peers"]
+    servers = {"litserve", "bentoml", "torchserve", "torch-model-archiver"}
+    assert servers <= set(extra)
+    locks = [ROOT / "requirements.lock", *(ROOT / "deploy").glob("*.lock")]
+    assert len(locks) > 1
+    assert [(lock.name, name) for lock in locks for name in servers if f"\n{name}==" in lock.read_text()] == []
+
+
+def test_a_version_is_told_and_what_is_not_there_has_none():
+    assert versions(sys.executable, ["numpy", "no-such-package"]) == {"numpy": np.__version__, "no-such-package": None}
+    assert [has_module(sys.executable, name) for name in ("numpy", "no_such_package")] == [True, False]
 
 
 def test_what_is_timed_answers_as_the_engine_does(tmp_path):
