@@ -14,6 +14,8 @@ from sdb_service.secret import Secret
 from sdb_service.tables import Account, DashboardSession, LoginLink, Token
 
 Role = Literal["admin", "provider", "customer"]
+Rank = Literal["owner", "member"]
+Standing = Literal["admin", "owner", "member", "customer"]
 
 LINK_SECONDS = 15 * 60
 SESSION_SECONDS = 12 * 3600
@@ -21,17 +23,27 @@ SESSION_SECONDS = 12 * 3600
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: the account, its role, and the address the request came from."""
+    """Who asks: the account, the person in it where one is known, and the address the request came from."""
 
     account_id: str
     role: str
     name: str
     address: str | None = None
     until: datetime | None = None  # when the token that speaks for them expires
+    user_id: str | None = None  # None where a token of the account itself speaks
+    rank: Rank = "owner"  # within a provider's account
+    scopes: frozenset[str] | None = None  # None: all that the standing may do
 
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+    @property
+    def standing(self) -> Standing:
+        """The four kinds of people there are; only providers have owners and members."""
+        if self.role == "provider":
+            return self.rank
+        return "admin" if self.is_admin else "customer"
 
 
 def create_account(session: Session, name: str, *, role: Role) -> Account:

@@ -1,5 +1,6 @@
 """Recording what a caller did, with where from and in which request."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,8 +18,12 @@ def record_act(
     *,
     owner: str,
     detail: dict[str, Any] | None = None,
+    audience: Sequence[str] = (),  # noqa: ARG001
 ) -> None:
-    """Append `action`, such as `box.publish`, to the audit log in the caller's transaction."""
+    """Append `action`, such as `box.publish`, to the audit log in the caller's transaction.
+
+    `audience` are accounts besides the owner that are told of it, such as the customer of a license.
+    """
     audit.record(
         session,
         action,

@@ -9,6 +9,16 @@ pytest_plugins = ["tests.servers.fixtures"]
 NO_SKIPS = os.environ.get("SDB_TEST_NO_SKIPS") == "1"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes hours unless `-m` names it."""
+    if "nightly" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("nightly")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much was not tested: a skip that nobody sees is a hole."""
     skipped = len(terminalreporter.stats.get("skipped", []))
