@@ -7,6 +7,7 @@ the servers under test do, and one core of its own is enough for it.
 import asyncio
 import math
 import random
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Protocol, cast
 
 import uvloop
 
+_LOOK = 0.005  # seconds between two looks whether a process has ended
 _SETTLING = 0.5  # seconds in which neighbours come into step before anybody joins them
 
 
@@ -78,6 +80,14 @@ def ask_for(
     return uvloop.run(_asked(seconds, request, port, connections, seed, is_keeping=is_keeping, is_polling=is_polling))
 
 
+def polling_while(process: "subprocess.Popen[bytes]") -> None:
+    """Poll, as the generator does between answers, until `process` has ended.
+
+    Cores share clock, power and caches: what is measured beside an idle one is faster than what is asked.
+    """
+    uvloop.run(_polling_while(process))
+
+
 def ask_beside(request: Asks, other: Asks, *, port: int, connections: int, seed: int = 0) -> tuple[Outcome, Outcome]:
     """Ask while one more connection sends each of the `other` requests once, as fast as it is answered.
 
@@ -92,7 +102,7 @@ async def _asked(
     run = _Run(request.prepared(port), connections, end=time.perf_counter() + seconds, is_keeping=is_keeping)
     started = time.perf_counter()
     if is_polling:
-        _stay_awake(run)
+        _stay_awake(run.finished)
     await run.connect(port, seed)
     await run.finished.wait()
     return run.outcome(time.perf_counter() - started)
@@ -101,7 +111,7 @@ async def _asked(
 async def _asked_beside(request: Asks, other: Asks, port: int, connections: int, seed: int) -> tuple[Outcome, Outcome]:
     neighbours = _Run(request.prepared(port), connections)
     others = _Run(other.prepared(port), 1, is_once=True)
-    _stay_awake(neighbours)
+    _stay_awake(neighbours.finished)
     await neighbours.connect(port, seed)
     await asyncio.sleep(_SETTLING)
     neighbours.latencies, neighbours.statuses = [], {}
@@ -115,10 +125,18 @@ async def _asked_beside(request: Asks, other: Asks, port: int, connections: int,
     return outcomes
 
 
-def _stay_awake(run: "_Run") -> None:
+async def _polling_while(process: "subprocess.Popen[bytes]") -> None:
+    finished = asyncio.Event()
+    _stay_awake(finished)
+    while process.poll() is None:
+        await asyncio.sleep(_LOOK)
+    finished.set()
+
+
+def _stay_awake(finished: asyncio.Event) -> None:
     # Asleep, it would have to be woken with every answer, and the server under test would pay for it.
-    if not run.finished.is_set():
-        asyncio.get_running_loop().call_soon(_stay_awake, run)
+    if not finished.is_set():
+        asyncio.get_running_loop().call_soon(_stay_awake, finished)
 
 
 class _Run:

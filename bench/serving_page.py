@@ -31,9 +31,10 @@ Pictures are PNG of 32x32, 2.4 kB each, one in a request, on connections that as
 Networks have random weights: what an answer costs does not depend on them. Only answers with status 200 count, any
 other ends the run; that this service's are right is tested in `tests/bench/test_serving.py`.
 
-The ceiling is the bare engine in a loop on images that are decoded already, at its best batch size. TorchServe runs the
-same ONNX file in ONNX Runtime in a handler of ours, the other peers run eager torch. Batches go up to 32, here to 16;
-the FastAPI server answers one image at a time. Whoever is not measured stands still (SIGSTOP).
+The ceiling is the bare engine in a loop on images that are decoded already, at its best batch size, beside the same
+load generator as the servers. TorchServe runs the same ONNX file in ONNX Runtime in a handler of ours, the other peers
+run eager torch. Batches go up to 32, here to 16; the FastAPI server answers one image at a time. Whoever is not
+measured stands still (SIGSTOP).
 """
 _NAMES = {
     "sdb": "**this service**",
@@ -46,6 +47,7 @@ _NAMES = {
 }
 _WORKLOADS = {
     "ceiling": "The ceiling, small CNN, batches",
+    "ceiling_alone": "The same with the other core asleep",
     "ceiling_one": "The ceiling, small CNN, one image",
     "png_c1": "Small CNN, PNG, 1 connection",
     "png_c8": "Small CNN, PNG, 8 connections",

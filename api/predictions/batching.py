@@ -147,14 +147,15 @@ class Batcher:
         if logits is None:
             self._fail([question for question, _, _ in slices], error or _broken(None))
             return
-        if np.isfinite(logits).all() and all(end - start == len(one.images) for one, start, end in slices):
+        is_finite = bool(np.isfinite(logits).all())
+        if is_finite and all(end - start == len(one.images) for one, start, end in slices):
             self._tell([question for question, _, _ in slices], logits)
             return
         row = 0
         for question, start, end in slices:
             found = logits[row : row + end - start]
             row += end - start
-            if not np.isfinite(found).all():
+            if not (is_finite or np.isfinite(found).all()):
                 self._fail([question], _not_finite())
             elif not question.is_gone:
                 self._keep(question, found, start, end)

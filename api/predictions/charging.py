@@ -1,13 +1,11 @@
 """What a request costs whom: images from the budgets of a minute, and from what a license allows in all."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from starlette.concurrency import run_in_threadpool
-
 from api.predictions.budgets import Budget, Budgets, Due
-from api.predictions.holding import count
+from api.predictions.counting import LicenseCounts, Then
 from api.predictions.known import Standing
 from api.predictions.ledger import DatabaseLedger
 from api.predictions.tickets import Head, Ticket
@@ -23,6 +21,7 @@ class Charges:
         self._settings = runtime.settings
         self._images = Budgets(DatabaseLedger(runtime.database, key=runtime.token_key))
         self._failures = Budgets()
+        self._licenses: tuple[asyncio.AbstractEventLoop, LicenseCounts] | None = None
 
     @contextmanager
     def counting_failures(self, address: str) -> Iterator[None]:
@@ -70,25 +69,19 @@ class Charges:
             Forbidden: there are not so many left.
         """
         if ticket.kind == "distill":
-            await run_in_threadpool(self._count_license, ticket.standing, images)
+            counting: asyncio.Future[ServiceError | None] = asyncio.get_running_loop().create_future()
 
-    def count_later(self, standing: Standing, images: int, then: Callable[[ServiceError | None], None]) -> None:
+            def counted(error: ServiceError | None) -> None:
+                if not counting.done():  # whoever asked may have gone
+                    counting.set_result(error)
+
+            self.count_later(ticket.standing, images, counted)
+            if (refused := await counting) is not None:
+                raise refused
+
+    def count_later(self, standing: Standing, images: int, then: Then) -> None:
         """As `count` under a license, without waiting; `then` is called on the event loop."""
-
-        def counted(done: "asyncio.Future[None]") -> None:
-            error = done.exception()
-            then(error if error is None or isinstance(error, ServiceError) else _not_counted(error))
-
-        counting = asyncio.get_running_loop().run_in_executor(None, self._count_license, standing, images)
-        counting.add_done_callback(counted)
-
-    def _count_license(self, standing: Standing, images: int) -> None:
-        with self._runtime.database.transaction() as session:
-            count(session, standing, images=images)
-
-
-def _not_counted(error: BaseException) -> ServiceError:
-    """Whatever it was, whoever waits must be told."""
-    failure = ServiceError("internal", "The images could not be counted; tell the operator the request_id.")
-    failure.__cause__ = error
-    return failure
+        loop = asyncio.get_running_loop()
+        if self._licenses is None or self._licenses[0] is not loop:
+            self._licenses = loop, LicenseCounts(self._runtime.database)
+        self._licenses[1].later(standing, images, then)

@@ -13,38 +13,44 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.load import polling_while
+
 Batch = npt.NDArray[np.float32]
 
 
 def measured(
-    engine: str, network: str, onnx: Path, batches: tuple[int, ...], *, seconds: float, core: int
+    engine: str, network: str, onnx: Path, batch: int, *, seconds: float, core: int, is_alone: bool = False
 ) -> dict[str, Any]:
-    """The best of these batch sizes, each measured for its share of `seconds`."""
+    """One batch size, for so many seconds.
+
+    This process polls meanwhile, as beside every server; `is_alone` lets it sleep.
+    """
     command = [sys.executable, "-m", "bench.servers.ceiling", "--engine", engine, "--network", network]
-    options = ["--onnx", str(onnx), "--seconds", str(seconds / len(batches)), "--core", str(core)]
-    done = subprocess.run(
-        [*command, *options, "--batches", *map(str, batches)],
-        check=True,
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).resolve().parents[2],
-    )
-    rows: list[dict[str, Any]] = json.loads(done.stdout)
-    return max(rows, key=lambda row: row["images_per_cpu_second"])
+    options = ["--onnx", str(onnx), "--seconds", str(seconds), "--core", str(core)]
+    line = [*command, *options, "--batch", str(batch)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2]) as running:
+        if not is_alone:
+            polling_while(running)
+        told, _ = running.communicate()
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, line)
+    row: dict[str, Any] = json.loads(told)
+    return row
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run and print one JSON list, a row for each batch size."""
+    """Run and print one JSON object."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine", choices=["onnxruntime", "torch"], default="onnxruntime")
     parser.add_argument("--network", required=True)
     parser.add_argument("--onnx", type=Path, required=True)
-    parser.add_argument("--batches", type=int, nargs="+", default=[32])
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--core", type=int, default=0)
     given = parser.parse_args(arguments)
     os.sched_setaffinity(0, {given.core})
     run = _onnxruntime(given.onnx) if given.engine == "onnxruntime" else _torch(given.network)
-    print(json.dumps([_row(run, size, given.seconds) for size in given.batches]))
+    print(json.dumps(_row(run, given.batch, given.seconds)))
 
 
 def _row(run: Callable[[Batch], object], size: int, seconds: float) -> dict[str, Any]:

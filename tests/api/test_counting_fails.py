@@ -5,7 +5,7 @@ from typing import NoReturn
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api.predictions import charging
+from api.predictions import counting
 from tests.api.networks import as_npy, random_pixels
 from tests.api.problems import problem_of
 from tests.api.seeding import House, Person
@@ -27,7 +27,7 @@ def test_whoever_distils_is_told_when_their_images_cannot_be_counted(
     with wired(house) as wire:
         wire.ask(asked, asked)
         assert "distill" in wire.taken, "the shortcut is taken"
-        monkeypatch.setattr(charging, "count", broken)
+        monkeypatch.setattr(counting, "count", broken)
         problem = problem_of(wire.ask(asked)[0], 500, "internal")
 
     assert "locked" not in str(problem)
