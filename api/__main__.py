@@ -9,9 +9,11 @@ from fastapi import FastAPI
 
 from api import memory
 from api.app import create_app
+from sdb_service.settings import Settings
 
 _GRACE_SECONDS = 3
 _SHORTCUT = "api.predictions.wire:PredictionProtocol"
+_ALWAYS_TLS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")  # RFC 6797; a year
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         access_log=False,
         log_level=options.log_level,
         server_header=False,
+        headers=[_ALWAYS_TLS] if Settings().public_url.startswith("https://") else [],
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 
