@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 import migrations
 from api import health, metrics, reference
+from api.access import require_declared
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
@@ -75,6 +76,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         dashboard,
     ):
         app.include_router(router)
+    require_declared(app)
     app.add_middleware(RateLimit, settings=runtime.settings)
     return app
 

@@ -13,7 +13,9 @@ def visible_licenses(caller: Caller) -> Select[License]:
     statement = select(License)
     if caller.is_admin:
         return statement
-    return statement.where(or_(License.account_id == caller.account_id, License.customer_id == caller.account_id))
+    if caller.role == "provider":
+        return statement.where(or_(License.account_id == caller.account_id, License.customer_id == caller.account_id))
+    return statement.where(License.customer_id == caller.account_id)
 
 
 def get_license(session: Session, caller: Caller, license_id: str) -> License:
@@ -27,6 +29,6 @@ def get_license(session: Session, caller: Caller, license_id: str) -> License:
 def get_given_license(session: Session, caller: Caller, license_id: str) -> License:
     """A license the caller gave, as provider. Raises `NotFound`."""
     found = get_license(session, caller, license_id)
-    if not caller.is_admin and found.account_id != caller.account_id:
+    if not caller.is_admin and (caller.role != "provider" or found.account_id != caller.account_id):
         raise not_found("license", license_id)
     return found

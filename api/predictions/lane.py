@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.concurrency import run_in_threadpool
 
+from api import policy
 from api.bodies.decoding import decode, reader_of
 from api.bodies.decoding import media_type as media_type_of
 from api.bodies.geometry import Images
@@ -33,6 +34,8 @@ from api.predictions.tickets import Head, Kind, Rendering, Reply, Ticket
 from sdb_service import identity
 from sdb_service.errors import ServiceError, Unauthenticated
 from sdb_service.runtime import Runtime
+
+_ACTIONS: dict[Kind, str] = {"predict": "box.predict", "distill": "box.distill"}
 
 Told = Callable[[Reply | ServiceError], None]
 
@@ -151,6 +154,7 @@ class Lane:
             caller = None
             if head.token is not None:
                 caller = identity.caller_of_token(session, head.token, key=runtime.token_key)
+            policy.require(caller, _ACTIONS[head.kind])
             if head.kind == "distill" and caller is not None:
                 return licensed_standing(session, caller, head.box_id, runtime=runtime)
             return Standing.of(caller, get_usable_box(session, caller, head.box_id))
