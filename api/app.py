@@ -9,13 +9,14 @@ from starlette.types import ASGIApp
 
 import migrations
 from api import health, metrics, reference
-from api.access import require_declared
+from api.access import actions_of, require_declared
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
 from api.dashboard.frame import DashboardFrame
 from api.dashboard.routes import router as dashboard
 from api.datasets.routes import router as datasets
+from api.description import describe
 from api.errors import install_error_handlers
 from api.jobs.report_schema import router as report_schema
 from api.jobs.routes import router as jobs
@@ -92,6 +93,13 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
 
 class _Application(FastAPI):
     """The framework's size limit stands outside all added middleware, and these three must stand outside of it."""
+
+    def openapi(self) -> dict[str, Any]:
+        known = self.openapi_schema
+        found = super().openapi()
+        if found is not known:
+            describe(found, actions_of(self))
+        return found
 
     def build_middleware_stack(self) -> ASGIApp:
         return RequestLog(DashboardFrame(ProblemForTooLarge(super().build_middleware_stack())))

@@ -71,6 +71,10 @@ class Rule:
         return found
 
 
+def _everybody(action: str) -> Rule:
+    return Rule(action, admin=ANY, owner=ANY, member=ANY, customer=ANY, public=ANY)
+
+
 # fmt: off
 RULES: tuple[Rule, ...] = (
     # Accounts and the ways in.
@@ -125,10 +129,10 @@ RULES: tuple[Rule, ...] = (
     Rule("audit.list",       "audit:read",     admin=ANY, owner=OWN,     member=OWN,     customer=OWN),
     Rule("service.metrics",  "metrics:read",   admin=ANY, owner=ANY,     member=ANY,     customer=ANY,   public=ANY),
     # For everybody; no token is looked at.
-    Rule("service.describe", public=ANY),
-    Rule("service.health",   public=ANY),
+    _everybody("service.describe"),
+    _everybody("service.health"),
     # The dashboard; what its pages show and do are the actions above.
-    Rule("dashboard.enter",  public=ANY),
+    _everybody("dashboard.enter"),
     Rule("dashboard.view",   None,             admin=OWN, owner=OWN,     member=OWN,     customer=OWN),
 )
 # fmt: on

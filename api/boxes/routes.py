@@ -20,7 +20,12 @@ def list_boxes(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Pa
     return page(session, queries.own_boxes(caller), by=Box.id, paging=paging, shape=schemas.Box.of)
 
 
-@router.get("/{box_id}", response_model=None, dependencies=allow("box.read"))
+@router.get(
+    "/{box_id}",
+    response_model=None,
+    responses={200: {"model": schemas.Box | schemas.PublicBox}},
+    dependencies=allow("box.read"),
+)
 def get_box(box_id: str, caller: OptionalCaller, session: ReadSession) -> schemas.Box | schemas.PublicBox:
     """All of it for its owner; for everybody else what a published or licensed box shows."""
     box = queries.get_usable_box(session, caller, box_id)
