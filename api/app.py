@@ -20,6 +20,7 @@ from api.description import describe
 from api.errors import install_error_handlers
 from api.jobs.report_schema import router as report_schema
 from api.jobs.routes import router as jobs
+from api.last_use import LastUse
 from api.licenses.routes import boxes_router as licensed_boxes
 from api.licenses.routes import router as licenses
 from api.limits import RateLimit
@@ -86,7 +87,8 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
     """What requests find in the application's state."""
     app.state.runtime = runtime
     app.state.readiness = health.Readiness(runtime)
-    app.state.lane = Lane(runtime)
+    app.state.last_use = LastUse(runtime)
+    app.state.lane = Lane(runtime, app.state.last_use)
     app.state.forget = app.state.lane.forget
     app.state.heads = Heads(app.state.lane) if Heads is not None else None
 
@@ -109,4 +111,5 @@ class _Application(FastAPI):
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     yield {"heads": app.state.heads}  # for the server's protocol, see api/predictions/wire.py
     app.state.lane.close()
+    app.state.last_use.close()
     app.state.runtime.database.close()

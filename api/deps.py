@@ -59,6 +59,7 @@ def optional_caller(request: Request, runtime: RuntimeDep) -> Caller | None:
         return None
     with runtime.database.reading() as session:
         found = identity.caller_of_token(session, text, key=runtime.token_key)
+    request.app.state.last_use.note(found.token_id)
     return replace(found, address=address_of(request))
 
 

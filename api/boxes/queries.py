@@ -32,7 +32,9 @@ def is_owner(caller: Caller | None, box: Box) -> bool:
 def is_licensed(
     session: Session, caller: Caller, box_id: str, *, modes: tuple[str, ...] = ("delivered", "hosted")
 ) -> bool:
-    """Whether the caller holds a license for the box, of one of these modes, that is active now."""
+    """Whether the caller, a customer, holds a license for the box, of one of these modes, that is active now."""
+    if caller.role != "customer":
+        return False
     statement = select(License.id).where(
         License.box_id == box_id,
         License.customer_id == caller.account_id,

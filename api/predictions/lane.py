@@ -18,6 +18,7 @@ from api.bodies.decoding import decode, reader_of
 from api.bodies.decoding import media_type as media_type_of
 from api.bodies.geometry import Images
 from api.boxes.queries import get_usable_box
+from api.last_use import LastUse
 from api.monitoring.raising import watching
 from api.predictions import answers
 from api.predictions.asked import Asked, AskedOpen, asked_of_query, asked_open_of_query, open_answers, shown_to
@@ -43,8 +44,9 @@ Told = Callable[[Reply | ServiceError], None]
 class Lane:
     """One for each process; everything but decoding, loading and long batches happens on its event loop."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, last_use: LastUse) -> None:
         self._runtime = runtime
+        self._last_use = last_use
         self._settings = runtime.settings
         self._token_key = runtime.token_key.reveal()
         self.sessions = Sessions.of(runtime)
@@ -154,6 +156,7 @@ class Lane:
             caller = None
             if head.token is not None:
                 caller = identity.caller_of_token(session, head.token, key=runtime.token_key)
+                self._last_use.note(caller.token_id)
             policy.require(caller, _ACTIONS[head.kind])
             if head.kind == "distill" and caller is not None:
                 return licensed_standing(session, caller, head.box_id, runtime=runtime)
