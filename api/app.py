@@ -9,15 +9,18 @@ from starlette.types import ASGIApp
 
 import migrations
 from api import health, metrics, reference
+from api.access import actions_of, require_declared
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
 from api.dashboard.frame import DashboardFrame
 from api.dashboard.routes import router as dashboard
 from api.datasets.routes import router as datasets
+from api.description import describe
 from api.errors import install_error_handlers
 from api.jobs.report_schema import router as report_schema
 from api.jobs.routes import router as jobs
+from api.last_use import LastUse
 from api.licenses.routes import boxes_router as licensed_boxes
 from api.licenses.routes import router as licenses
 from api.limits import RateLimit
@@ -75,6 +78,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         dashboard,
     ):
         app.include_router(router)
+    require_declared(app)
     app.add_middleware(RateLimit, settings=runtime.settings)
     return app
 
@@ -83,13 +87,21 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
     """What requests find in the application's state."""
     app.state.runtime = runtime
     app.state.readiness = health.Readiness(runtime)
-    app.state.lane = Lane(runtime)
+    app.state.last_use = LastUse(runtime)
+    app.state.lane = Lane(runtime, app.state.last_use)
     app.state.forget = app.state.lane.forget
     app.state.heads = Heads(app.state.lane) if Heads is not None else None
 
 
 class _Application(FastAPI):
     """The framework's size limit stands outside all added middleware, and these three must stand outside of it."""
+
+    def openapi(self) -> dict[str, Any]:
+        known = self.openapi_schema
+        found = super().openapi()
+        if found is not known:
+            describe(found, actions_of(self))
+        return found
 
     def build_middleware_stack(self) -> ASGIApp:
         return RequestLog(DashboardFrame(ProblemForTooLarge(super().build_middleware_stack())))
@@ -99,4 +111,5 @@ class _Application(FastAPI):
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     yield {"heads": app.state.heads}  # for the server's protocol, see api/predictions/wire.py
     app.state.lane.close()
+    app.state.last_use.close()
     app.state.runtime.database.close()

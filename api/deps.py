@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
-from sqlalchemy import Select
+from sqlalchemy import Select, false
 from sqlalchemy.orm import Session
 
 from sdb_service import identity
 from sdb_service.db import after_commit
-from sdb_service.errors import Forbidden, Unauthenticated
+from sdb_service.errors import Unauthenticated
 from sdb_service.identity import Caller
 from sdb_service.runtime import Runtime
 from sdb_service.tables.base import Owned
@@ -59,6 +59,7 @@ def optional_caller(request: Request, runtime: RuntimeDep) -> Caller | None:
         return None
     with runtime.database.reading() as session:
         found = identity.caller_of_token(session, text, key=runtime.token_key)
+    request.app.state.last_use.note(found.token_id)
     return replace(found, address=address_of(request))
 
 
@@ -74,17 +75,11 @@ def get_caller(caller: OptionalCaller) -> Caller:
 CallerDep = Annotated[Caller, Depends(get_caller)]
 
 
-def require_role(caller: Caller, *roles: str) -> None:
-    """Let these roles and the admin through.
-
-    Raises:
-        Forbidden: the caller has another role.
-    """
-    if not caller.is_admin and caller.role not in roles:
-        wanted = " or ".join(roles) or "admin"
-        raise Forbidden("role_not_allowed", f"This is for the role {wanted}; your account is a {caller.role}.")
-
-
 def owned(statement: Select[T], table: type[T], caller: Caller) -> Select[T]:
-    """Narrow a query to what the caller may see: the admin all, everybody else their own."""
-    return statement if caller.is_admin else statement.where(table.account_id == caller.account_id)
+    """Narrow a query to what the caller may see: the admin all, providers their own, and customers own nothing.
+
+    An account that was a provider's before keeps its rows, which then are the admin's alone.
+    """
+    if caller.is_admin:
+        return statement
+    return statement.where(table.account_id == caller.account_id if caller.role == "provider" else false())

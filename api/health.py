@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
+from api.access import declare
 from sdb_service.runtime import Runtime
 
 router = APIRouter(tags=["health"])
@@ -58,12 +59,12 @@ class Readiness:
             raise RuntimeError(f"migrated to {found}; this version needs {self._revision}")
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=declare("service.health"))
 def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", response_model=None)
+@router.get("/readyz", response_model=None, dependencies=declare("service.health"))
 async def ready(request: Request) -> dict[str, str] | JSONResponse:
     """Whether the database and the store answer, and the database is migrated; without them nothing can be served."""
     failures = await request.app.state.readiness.failures()

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from api.access import declare
 from api.templating import environment
 
 router = APIRouter(include_in_schema=False)
@@ -12,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 _METHODS = ("get", "post", "put", "delete")
 
 
-@router.get("/docs", response_class=HTMLResponse)
+@router.get("/docs", response_class=HTMLResponse, dependencies=declare("service.describe"))
 def reference(request: Request) -> HTMLResponse:
     """The calls by resource; `/openapi.json` has the same for programs, with every field."""
     description = request.app.openapi()

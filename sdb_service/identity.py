@@ -1,5 +1,6 @@
 """Accounts and their ways in, as both the API and the operator's command line need them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -33,6 +34,7 @@ class Caller:
     user_id: str | None = None  # None where a token of the account itself speaks
     rank: Rank = "owner"  # within a provider's account
     scopes: frozenset[str] | None = None  # None: all that the standing may do
+    token_id: str | None = None  # None where a dashboard session speaks
 
     @property
     def is_admin(self) -> bool:
@@ -57,7 +59,15 @@ def create_account(session: Session, name: str, *, role: Role) -> Account:
 
 
 def issue_token(
-    session: Session, account_id: str, *, name: str, key: Secret, expires_at: datetime | None = None
+    session: Session,
+    account_id: str,
+    *,
+    name: str,
+    key: Secret,
+    expires_at: datetime | None = None,
+    scopes: Collection[str] | None = None,
+    rank: Rank = "owner",
+    user_id: str | None = None,
 ) -> tuple[Token, Secret]:
     """A new token for programs; its text is returned here and never again."""
     fresh = credentials.make("sdb", key=key)
@@ -69,6 +79,9 @@ def issue_token(
         digest=fresh.digest,
         created_at=clock.now(),
         expires_at=expires_at,
+        scopes=None if scopes is None else sorted(set(scopes)),
+        rank=rank,
+        user_id=user_id,
     )
     session.add(token)
     session.flush()
@@ -85,7 +98,20 @@ def caller_of_token(session: Session, text: str, *, key: Secret) -> Caller:
         raise Unauthenticated("token_invalid", "The token is unknown or revoked; ask for a new one.")
     if found[1].expires_at is not None and found[1].expires_at <= clock.now():
         raise Unauthenticated("token_expired", "The token has expired; ask for a new one.")
-    return Caller(found[0].id, found[0].role, found[0].name, until=found[1].expires_at)
+    return _speaking(*found)
+
+
+def _speaking(account: Account, token: Token) -> Caller:
+    return Caller(
+        account.id,
+        account.role,
+        account.name,
+        until=token.expires_at,
+        user_id=token.user_id,
+        rank="member" if token.rank == "member" else "owner",
+        scopes=None if token.scopes is None else frozenset(token.scopes),
+        token_id=token.id,
+    )
 
 
 def make_login_link(session: Session, account_id: str, *, key: Secret) -> Secret:

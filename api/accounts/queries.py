@@ -22,5 +22,11 @@ def open_account(session: Session, account_id: str) -> Account:
 
 
 def visible_tokens(caller: Caller) -> Select[Token]:
+    """The account's; members see those they made themselves. The admin sees all."""
     statement = select(Token)
-    return statement if caller.is_admin else statement.where(Token.account_id == caller.account_id)
+    if caller.is_admin:
+        return statement
+    statement = statement.where(Token.account_id == caller.account_id)
+    if caller.rank == "member":
+        return statement.where(Token.rank == "member", Token.user_id == caller.user_id)
+    return statement

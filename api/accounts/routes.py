@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, status
 
+from api.access import allow
 from api.accounts import queries, schemas, service
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
@@ -13,7 +14,7 @@ from sdb_service.tables import Account, Token
 router = APIRouter(prefix="/v1", tags=["accounts"])
 
 
-@router.post("/accounts", status_code=status.HTTP_201_CREATED)
+@router.post("/accounts", status_code=status.HTTP_201_CREATED, dependencies=allow("account.create"))
 def create_account(
     body: schemas.NewAccount, caller: CallerDep, session: WriteSession, once: OnceDep
 ) -> schemas.Account:
@@ -22,17 +23,17 @@ def create_account(
     )
 
 
-@router.get("/accounts")
+@router.get("/accounts", dependencies=allow("account.list"))
 def list_accounts(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.Account]:
     return page(session, queries.visible_accounts(caller), by=Account.id, paging=paging, shape=schemas.Account.of)
 
 
-@router.get("/accounts/me")
+@router.get("/accounts/me", dependencies=allow("account.me"))
 def who_am_i(caller: CallerDep, session: ReadSession) -> schemas.Account:
     return schemas.Account.of(queries.open_account(session, caller.account_id))
 
 
-@router.get("/accounts/{account_id}")
+@router.get("/accounts/{account_id}", dependencies=allow("account.read"))
 def get_account(account_id: str, caller: CallerDep, session: ReadSession) -> schemas.Account:
     found = session.execute(queries.visible_accounts(caller).where(Account.id == account_id)).scalar_one_or_none()
     if found is None:
@@ -40,12 +41,20 @@ def get_account(account_id: str, caller: CallerDep, session: ReadSession) -> sch
     return schemas.Account.of(found)
 
 
-@router.delete("/accounts/{account_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.patch("/accounts/{account_id}", dependencies=allow("account.change"))
+def change_account(
+    account_id: str, body: schemas.AccountChange, caller: CallerDep, session: WriteSession
+) -> schemas.Account:
+    """Give an account another role. It holds from the answer on, in other processes within a second."""
+    return schemas.Account.of(service.change_account(session, caller, account_id, body))
+
+
+@router.delete("/accounts/{account_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=allow("account.close"))
 def close_account(account_id: str, caller: CallerDep, session: WriteSession) -> None:
     service.close_account(session, caller, account_id)
 
 
-@router.post("/tokens", status_code=status.HTTP_201_CREATED)
+@router.post("/tokens", status_code=status.HTTP_201_CREATED, dependencies=allow("token.issue"))
 def issue_token(
     body: schemas.NewToken, caller: CallerDep, session: WriteSession, runtime: RuntimeDep
 ) -> schemas.FreshToken:
@@ -54,17 +63,17 @@ def issue_token(
     return schemas.FreshToken.shown(token, text)
 
 
-@router.get("/tokens")
+@router.get("/tokens", dependencies=allow("token.list"))
 def list_tokens(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.Token]:
     return page(session, queries.visible_tokens(caller), by=Token.id, paging=paging, shape=schemas.Token.of)
 
 
-@router.delete("/tokens/{token_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/tokens/{token_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=allow("token.revoke"))
 def revoke_token(token_id: str, caller: CallerDep, session: WriteSession) -> None:
     service.revoke_token(session, caller, token_id)
 
 
-@router.post("/login-links", status_code=status.HTTP_201_CREATED)
+@router.post("/login-links", status_code=status.HTTP_201_CREATED, dependencies=allow("login.link"))
 def make_login_link(caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> schemas.LoginLink:
     """A one-time way into the dashboard for the caller."""
     text = identity.make_login_link(session, caller.account_id, key=runtime.token_key).reveal().decode()

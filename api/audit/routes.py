@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import Select, or_, select
 
+from api.access import allow
 from api.deps import CallerDep, ReadSession
 from api.paging import Page, PagingDep, page
 from sdb_service.identity import Caller
@@ -44,6 +45,6 @@ def visible_events(caller: Caller) -> Select[AuditRow]:
     return statement.where(or_(AuditRow.actor_id == caller.account_id, AuditRow.account_id == caller.account_id))
 
 
-@router.get("/audit")
+@router.get("/audit", dependencies=allow("audit.list"))
 def list_audit(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[AuditEvent]:
     return page(session, visible_events(caller), by=AuditRow.number, paging=paging, shape=AuditEvent.of)

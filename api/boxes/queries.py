@@ -24,13 +24,17 @@ def get_own_box(session: Session, caller: Caller, box_id: str) -> Box:
 
 def is_owner(caller: Caller | None, box: Box) -> bool:
     """Whether the caller may do with the box what its owner may; the admin may with all."""
-    return caller is not None and (caller.is_admin or caller.account_id == box.account_id)
+    if caller is None:
+        return False
+    return caller.is_admin or (caller.role == "provider" and caller.account_id == box.account_id)
 
 
 def is_licensed(
     session: Session, caller: Caller, box_id: str, *, modes: tuple[str, ...] = ("delivered", "hosted")
 ) -> bool:
-    """Whether the caller holds a license for the box, of one of these modes, that is active now."""
+    """Whether the caller, a customer, holds a license for the box, of one of these modes, that is active now."""
+    if caller.role != "customer":
+        return False
     statement = select(License.id).where(
         License.box_id == box_id,
         License.customer_id == caller.account_id,

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from api.access import allow
 from api.boxes import queries, schemas, service
 from api.deps import CallerDep, OptionalCaller, ReadSession, RuntimeDep, WriteSession
 from api.paging import Page, PagingDep, page
@@ -14,31 +15,36 @@ from sdb_service.tables import Box
 router = APIRouter(prefix="/v1/boxes", tags=["boxes"])
 
 
-@router.get("")
+@router.get("", dependencies=allow("box.list"))
 def list_boxes(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.Box]:
     return page(session, queries.own_boxes(caller), by=Box.id, paging=paging, shape=schemas.Box.of)
 
 
-@router.get("/{box_id}", response_model=None)
+@router.get(
+    "/{box_id}",
+    response_model=None,
+    responses={200: {"model": schemas.Box | schemas.PublicBox}},
+    dependencies=allow("box.read"),
+)
 def get_box(box_id: str, caller: OptionalCaller, session: ReadSession) -> schemas.Box | schemas.PublicBox:
     """All of it for its owner; for everybody else what a published or licensed box shows."""
     box = queries.get_usable_box(session, caller, box_id)
     return schemas.Box.of(box) if queries.is_owner(caller, box) else schemas.PublicBox.of(box)
 
 
-@router.post("/{box_id}/publish")
+@router.post("/{box_id}/publish", dependencies=allow("box.publish"))
 def publish_box(
     box_id: str, caller: CallerDep, session: WriteSession, body: schemas.Publication | None = None
 ) -> schemas.Box:
     return schemas.Box.of(service.publish(session, caller, box_id, body or schemas.Publication()))
 
 
-@router.post("/{box_id}/unpublish")
+@router.post("/{box_id}/unpublish", dependencies=allow("box.unpublish"))
 def unpublish_box(box_id: str, caller: CallerDep, session: WriteSession) -> schemas.Box:
     return schemas.Box.of(service.unpublish(session, caller, box_id))
 
 
-@router.get("/{box_id}/checkpoint")
+@router.get("/{box_id}/checkpoint", dependencies=allow("box.download"))
 def get_checkpoint(
     box_id: str,
     caller: CallerDep,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
+from api.access import declare
 from api.templating import environment
 from sdb_service.errors import NotFound
 
@@ -49,7 +50,7 @@ def asset(name: str) -> str:
 environment.globals["asset"] = asset
 
 
-@router.get("/{name}")
+@router.get("/{name}", dependencies=declare("dashboard.enter"))
 def get_asset(name: str, request: Request) -> Response:
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}
     if name == _PLOTLY:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from api.boxes import queries, schemas, service
 from api.dashboard import alarms, evidence
 from api.dashboard import queries as shown
+from api.dashboard.access import viewing
 from api.dashboard.rendering import back_to, page
 from api.dashboard.viewing import ActorDep, Viewer, ViewerDep
 from api.deps import ReadSession, RuntimeDep, WriteSession
@@ -26,13 +27,13 @@ from sdb_service.tables import Box
 router = APIRouter(prefix="/dashboard/boxes", include_in_schema=False)
 
 
-@router.get("")
+@router.get("", dependencies=viewing("box.list"))
 def list_boxes(viewer: ViewerDep, session: ReadSession, paging: PagingDep, runtime: RuntimeDep) -> HTMLResponse:
     found = page_of(session, queries.own_boxes(viewer.caller), by=Box.id, paging=paging, shape=schemas.Box.of)
     return page("boxes.html", viewer, boxes=found, url=runtime.settings.public_url)
 
 
-@router.get("/{box_id}")
+@router.get("/{box_id}", dependencies=viewing("box.read"))
 def show_box(box_id: str, viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, done: str = "") -> HTMLResponse:
     """All of it for its owner; for a licensed customer what the license gives."""
     box = queries.get_box_of_party(session, viewer.caller, box_id)
@@ -65,7 +66,7 @@ def _owners_view(session: Session, viewer: Viewer, box: Box, runtime: Runtime) -
     }
 
 
-@router.post("/{box_id}/publish")
+@router.post("/{box_id}/publish", dependencies=viewing("box.publish"))
 def publish_box(
     box_id: str,
     actor: ActorDep,
@@ -81,13 +82,13 @@ def publish_box(
     return back_to(f"/dashboard/boxes/{box_id}", done="published")
 
 
-@router.post("/{box_id}/unpublish")
+@router.post("/{box_id}/unpublish", dependencies=viewing("box.unpublish"))
 def unpublish_box(box_id: str, actor: ActorDep, session: WriteSession) -> RedirectResponse:
     service.unpublish(session, actor.caller, box_id)
     return back_to(f"/dashboard/boxes/{box_id}", done="unpublished")
 
 
-@router.post("/{box_id}/licenses")
+@router.post("/{box_id}/licenses", dependencies=viewing("license.grant"))
 def grant_license(
     box_id: str,
     actor: ActorDep,

@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dashboard import evidence
 from api.dashboard import queries as shown
+from api.dashboard.access import viewing
 from api.dashboard.curves import curves
 from api.dashboard.rendering import back_to, page
 from api.dashboard.viewing import ActorDep, ViewerDep
@@ -29,14 +30,14 @@ def get_job(job_id: str, viewer: ViewerDep, session: ReadSession) -> Job:
 JobDep = Annotated[Job, Depends(get_job)]
 
 
-@router.get("")
+@router.get("", dependencies=viewing("job.list"))
 def list_jobs(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, paging: PagingDep) -> HTMLResponse:
     found = page_of(session, queries.visible_jobs(viewer.caller), by=Job.id, paging=paging, shape=schemas.Job.of)
     names = shown.source_names(session, viewer.caller, found.data)
     return page("jobs.html", viewer, jobs=found, names=names, url=runtime.settings.public_url)
 
 
-@router.get("/{job_id}")
+@router.get("/{job_id}", dependencies=viewing("job.read"))
 def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, done: str = "") -> HTMLResponse:
     # The place in the story first, then the state: what happens in between is told again by the stream, never missed.
     after = shown.last_event_id(session, job.id)
@@ -51,13 +52,13 @@ def show_job(job: JobDep, viewer: ViewerDep, session: ReadSession, runtime: Runt
     return page("job.html", viewer, done=done, job=told, names=names, drawn=drawn, charts=charts)
 
 
-@router.post("/{job_id}/cancel")
+@router.post("/{job_id}/cancel", dependencies=viewing("job.cancel"))
 def cancel_job(job_id: str, actor: ActorDep, session: WriteSession) -> RedirectResponse:
     service.cancel(session, actor.caller, job_id)
     return back_to(f"/dashboard/jobs/{job_id}", done="cancelled")
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+@router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=viewing("job.read"))
 async def job_events(
     job: JobDep,
     viewer: ViewerDep,
@@ -70,12 +71,12 @@ async def job_events(
         yield event
 
 
-@router.get("/{job_id}/report")
+@router.get("/{job_id}/report", dependencies=viewing("job.read"))
 def show_report(job: JobDep, runtime: RuntimeDep) -> HTMLResponse:
     return report_page(job, runtime=runtime)
 
 
-@router.get("/{job_id}/report.json")
+@router.get("/{job_id}/report.json", dependencies=viewing("job.read"))
 def get_report(job: JobDep, runtime: RuntimeDep) -> JSONResponse:
     report: dict[str, Any] = service.report_of(job, runtime=runtime)
     headers = {"Content-Disposition": f'attachment; filename="{job.id}.report.json"'}

@@ -7,7 +7,10 @@ from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from api import policy
+from api.access import declare
 from api.dashboard import queries as shown
+from api.dashboard.access import viewing
 from api.dashboard.rendering import back_to, page
 from api.dashboard.viewing import ActorDep, ViewerDep
 from api.deps import ReadSession, RuntimeDep, WriteSession
@@ -27,7 +30,7 @@ _ACTS: dict[Act, tuple[Callable[[Session, Caller, str], License], str]] = {
 }
 
 
-@router.get("")
+@router.get("", dependencies=viewing("license.list"))
 def list_licenses(
     viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, paging: PagingDep, done: str = ""
 ) -> HTMLResponse:
@@ -44,7 +47,7 @@ def list_licenses(
     )
 
 
-@router.post("/{license_id}/key")
+@router.post("/{license_id}/key", dependencies=viewing("license.key"))
 def download_key(license_id: str, actor: ActorDep, session: WriteSession, runtime: RuntimeDep) -> Response:
     """The key file. By POST: a download counts and is recorded, which nobody's prefetch should set off."""
     content, box_id = keys.issue_key(session, actor.caller, license_id, runtime=runtime)
@@ -55,10 +58,11 @@ def download_key(license_id: str, actor: ActorDep, session: WriteSession, runtim
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@router.post("/{license_id}/{act}")
+@router.post("/{license_id}/{act}", dependencies=declare("dashboard.view"))
 def change_license(
     license_id: str, act: Annotated[Act, Path()], actor: ActorDep, session: WriteSession
 ) -> RedirectResponse:
+    policy.require(actor.caller, f"license.{act}")
     change, done = _ACTS[act]
     change(session, actor.caller, license_id)
     return back_to("/dashboard/licenses", done=done)

@@ -5,6 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from api.audit.routes import AuditEvent, visible_events
 from api.dashboard import queries as shown
+from api.dashboard.access import viewing
 from api.dashboard.rendering import page
 from api.dashboard.viewing import ViewerDep
 from api.datasets.queries import visible_datasets
@@ -20,19 +21,19 @@ from sdb_service.tables import Dataset, Model
 router = APIRouter(prefix="/dashboard", include_in_schema=False)
 
 
-@router.get("/models")
+@router.get("/models", dependencies=viewing("model.list"))
 def list_models(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, paging: PagingDep) -> HTMLResponse:
     found = page_of(session, visible_models(viewer.caller), by=Model.id, paging=paging, shape=ModelShape.of)
     return page("models.html", viewer, models=found, url=runtime.settings.public_url)
 
 
-@router.get("/datasets")
+@router.get("/datasets", dependencies=viewing("dataset.list"))
 def list_datasets(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, paging: PagingDep) -> HTMLResponse:
     found = page_of(session, visible_datasets(viewer.caller), by=Dataset.id, paging=paging, shape=DatasetShape.of)
     return page("datasets.html", viewer, datasets=found, url=runtime.settings.public_url)
 
 
-@router.get("/audit")
+@router.get("/audit", dependencies=viewing("audit.list"))
 def list_audit(viewer: ViewerDep, session: ReadSession, paging: PagingDep) -> HTMLResponse:
     found = page_of(session, visible_events(viewer.caller), by=AuditRow.number, paging=paging, shape=AuditEvent.of)
     names = shown.account_names(session, viewer.caller, [event.actor_id for event in found.data])

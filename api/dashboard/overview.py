@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.dashboard import queries
+from api.dashboard.access import viewing
 from api.dashboard.rendering import page
 from api.dashboard.viewing import ViewerDep
 from api.deps import ReadSession, RuntimeDep
@@ -19,7 +20,7 @@ _SHOWN = 6
 _WATCHED = 50
 
 
-@router.get("")
+@router.get("", dependencies=viewing("dashboard.view"))
 def show_overview(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep) -> HTMLResponse:
     jobs = [schemas.Job.of(job) for job in queries.latest_jobs(session, viewer.caller, limit=_SHOWN)]
     return page(
@@ -33,13 +34,15 @@ def show_overview(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep) 
     )
 
 
-@router.get("/progress")
+@router.get("/progress", dependencies=viewing("job.list"))
 def get_progress(viewer: ViewerDep, session: ReadSession) -> list[dict[str, Any]]:
     """State and progress of the latest jobs. One small poll: a stream for each bar would use up a browser's six."""
     jobs = queries.latest_jobs(session, viewer.caller, limit=_WATCHED)
     return [{"id": job.id, "state": job.state, "progress": job.progress} for job in jobs]
 
 
-@rest.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+@rest.api_route(
+    "/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], dependencies=viewing("dashboard.view")
+)
 def nothing_here(path: str, viewer: ViewerDep) -> HTMLResponse:  # noqa: ARG001
     raise NotFound("page_not_found", "There is no such page; start again from the overview.")

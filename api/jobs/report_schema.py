@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 
+from api.access import declare
 from sdb_service.errors import NotFound
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -20,7 +21,7 @@ class SchemaResponse(Response):
     media_type = _MEDIA_TYPE
 
 
-@router.get("/report-schema", response_class=SchemaResponse)
+@router.get("/report-schema", response_class=SchemaResponse, dependencies=declare("service.describe"))
 def report_schema() -> SchemaResponse:
     """The JSON Schema (draft 2020-12) that every `GET /v1/jobs/{id}/report` answer conforms to; for everybody."""
     return SchemaResponse(_schema(), headers={"Cache-Control": "public, max-age=3600"})

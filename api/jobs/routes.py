@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Response, status
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from api.access import allow
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
 from api.jobs import queries, schemas, service, streaming
@@ -19,7 +20,7 @@ from sdb_service.tables import Job
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED)
+@router.post("", status_code=status.HTTP_202_ACCEPTED, dependencies=allow("job.create"))
 def create_job(
     body: schemas.NewJob,
     caller: CallerDep,
@@ -35,17 +36,17 @@ def create_job(
     return job
 
 
-@router.get("")
+@router.get("", dependencies=allow("job.list"))
 def list_jobs(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.Job]:
     return page(session, queries.visible_jobs(caller), by=Job.id, paging=paging, shape=schemas.Job.of)
 
 
-@router.get("/{job_id}")
+@router.get("/{job_id}", dependencies=allow("job.read"))
 def get_job(job_id: str, caller: CallerDep, session: ReadSession) -> schemas.Job:
     return schemas.Job.of(queries.get_job(session, caller, job_id))
 
 
-@router.post("/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED, dependencies=allow("job.cancel"))
 def cancel_job(job_id: str, caller: CallerDep, session: WriteSession) -> schemas.Job:
     """A running job stops at its next step; ask for its state to see it end."""
     return schemas.Job.of(service.cancel(session, caller, job_id))
@@ -62,7 +63,7 @@ def _stream_start(
     return _event_number(last_event_id)
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+@router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=allow("job.read"))
 async def job_events(
     job_id: str, caller: CallerDep, runtime: RuntimeDep, after: Annotated[int, Depends(_stream_start)]
 ) -> AsyncIterator[ServerSentEvent]:
@@ -71,20 +72,20 @@ async def job_events(
         yield event
 
 
-@router.get("/{job_id}/metrics")
+@router.get("/{job_id}/metrics", dependencies=allow("job.read"))
 def job_metrics(job_id: str, caller: CallerDep, session: ReadSession) -> schemas.Metrics:
     queries.get_job(session, caller, job_id)
     return schemas.Metrics(points=[event.data for event in queries.metric_events(session, job_id)])
 
 
-@router.get("/{job_id}/report")
-@router.get("/{job_id}/report.json")
+@router.get("/{job_id}/report", dependencies=allow("job.read"))
+@router.get("/{job_id}/report.json", dependencies=allow("job.read"))
 def job_report(job_id: str, caller: CallerDep, session: ReadSession, runtime: RuntimeDep) -> dict[str, Any]:
     """The evidence, in the published form `sdb-report/1`; `GET /v1/report-schema` has its JSON Schema."""
     return service.report_of(queries.get_job(session, caller, job_id), runtime=runtime)
 
 
-@router.get("/{job_id}/report.html", response_class=HTMLResponse)
+@router.get("/{job_id}/report.html", response_class=HTMLResponse, dependencies=allow("job.read"))
 def job_report_page(job_id: str, caller: CallerDep, session: ReadSession, runtime: RuntimeDep) -> HTMLResponse:
     """The same as one page with figures and without scripts, to be read, printed or sent on."""
     return report_page(queries.get_job(session, caller, job_id), runtime=runtime)

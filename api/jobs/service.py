@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.datasets.queries import get_dataset
-from api.deps import require_role
 from api.jobs import queries, schemas
 from api.models.queries import get_model
 from sdb_service import clock, lifecycle
@@ -22,7 +21,6 @@ from sdb_service.tables import Dataset, Job, Model
 
 def create(session: Session, caller: Caller, wanted: schemas.NewJob, *, runtime: Runtime) -> Job:
     """Queue one wrap of a ready model with a ready dataset of the same owner."""
-    require_role(caller, "provider")
     model = get_model(session, caller, wanted.model_id)
     dataset = get_dataset(session, caller, wanted.dataset_id)
     _require_ready(model, "model")

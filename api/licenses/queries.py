@@ -1,6 +1,6 @@
 """Finding licenses."""
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sdb_service.errors import not_found
@@ -9,11 +9,12 @@ from sdb_service.tables import License
 
 
 def visible_licenses(caller: Caller) -> Select[License]:
-    """Those one gave and those one holds; the admin sees all."""
+    """Those a provider gave, those a customer holds; the admin sees all."""
     statement = select(License)
     if caller.is_admin:
         return statement
-    return statement.where(or_(License.account_id == caller.account_id, License.customer_id == caller.account_id))
+    theirs = License.account_id if caller.role == "provider" else License.customer_id
+    return statement.where(theirs == caller.account_id)
 
 
 def get_license(session: Session, caller: Caller, license_id: str) -> License:
@@ -27,6 +28,6 @@ def get_license(session: Session, caller: Caller, license_id: str) -> License:
 def get_given_license(session: Session, caller: Caller, license_id: str) -> License:
     """A license the caller gave, as provider. Raises `NotFound`."""
     found = get_license(session, caller, license_id)
-    if not caller.is_admin and found.account_id != caller.account_id:
+    if not caller.is_admin and (caller.role != "provider" or found.account_id != caller.account_id):
         raise not_found("license", license_id)
     return found

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
 
+from api.access import allow
 from api.bodies.receiving import COUNTED_AS_IT_STREAMS, read_body
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
@@ -14,43 +15,43 @@ router = APIRouter(prefix="/v1/licenses", tags=["licenses"])
 boxes_router = APIRouter(prefix="/v1/boxes", tags=["licenses"])
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, dependencies=allow("license.grant"))
 def grant_license(body: schemas.NewLicense, caller: CallerDep, session: WriteSession, once: OnceDep) -> schemas.License:
     return once.answer(session, body, lambda: schemas.License.of(service.grant(session, caller, body)), schemas.License)
 
 
-@router.get("")
+@router.get("", dependencies=allow("license.list"))
 def list_licenses(caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.License]:
     return page(session, queries.visible_licenses(caller), by=License.id, paging=paging, shape=schemas.License.of)
 
 
-@router.get("/{license_id}")
+@router.get("/{license_id}", dependencies=allow("license.read"))
 def get_license(license_id: str, caller: CallerDep, session: ReadSession) -> schemas.License:
     """The license, and whether it is good now: `valid` and a stable `reason`."""
     return schemas.License.of(queries.get_license(session, caller, license_id))
 
 
-@router.post("/{license_id}/suspend")
+@router.post("/{license_id}/suspend", dependencies=allow("license.suspend"))
 def suspend_license(license_id: str, caller: CallerDep, session: WriteSession) -> schemas.License:
     return schemas.License.of(service.suspend(session, caller, license_id))
 
 
-@router.post("/{license_id}/reinstate")
+@router.post("/{license_id}/reinstate", dependencies=allow("license.reinstate"))
 def reinstate_license(license_id: str, caller: CallerDep, session: WriteSession) -> schemas.License:
     return schemas.License.of(service.reinstate(session, caller, license_id))
 
 
-@router.post("/{license_id}/renew")
+@router.post("/{license_id}/renew", dependencies=allow("license.renew"))
 def renew_license(license_id: str, body: schemas.Renewal, caller: CallerDep, session: WriteSession) -> schemas.License:
     return schemas.License.of(service.renew(session, caller, license_id, expires_at=body.expires_at))
 
 
-@router.post("/{license_id}/revoke")
+@router.post("/{license_id}/revoke", dependencies=allow("license.revoke"))
 def revoke_license(license_id: str, caller: CallerDep, session: WriteSession) -> schemas.License:
     return schemas.License.of(service.revoke(session, caller, license_id))
 
 
-@router.get("/{license_id}/key", response_class=Response)
+@router.get("/{license_id}/key", response_class=Response, dependencies=allow("license.key"))
 def get_key(license_id: str, caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> Response:
     """The key, for the customer of an active delivered license; the download is recorded in the same transaction."""
     content, box_id = keys.issue_key(session, caller, license_id, runtime=runtime)
@@ -61,7 +62,7 @@ def get_key(license_id: str, caller: CallerDep, session: WriteSession, runtime: 
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@boxes_router.post("/{box_id}/trace", max_body_size=COUNTED_AS_IT_STREAMS)
+@boxes_router.post("/{box_id}/trace", max_body_size=COUNTED_AS_IT_STREAMS, dependencies=allow("box.trace"))
 async def trace(box_id: str, request: Request, caller: CallerDep, runtime: RuntimeDep) -> schemas.Trace:
     """Which licenses a key that turned up came from, or that it cannot be said; for the box's owner, and recorded.
 

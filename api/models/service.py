@@ -2,7 +2,6 @@
 
 from sqlalchemy.orm import Session
 
-from api.deps import require_role
 from api.models import queries, schemas
 from api.uploads.queries import complete_upload
 from sdb_service import clock
@@ -17,7 +16,6 @@ from sdb_service.tables import Model
 
 def create(session: Session, caller: Caller, wanted: schemas.NewModel, *, runtime: Runtime) -> Model:
     """Register an uploaded checkpoint; a worker checks it before it is ready."""
-    require_role(caller, "provider")
     upload = complete_upload(session, caller, wanted.upload_id)
     model = Model(
         id=new_id("mdl"),

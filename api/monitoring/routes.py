@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from api.access import allow
 from api.deps import CallerDep, ReadSession
 from api.monitoring import queries, schemas
 from api.paging import Page, PagingDep, page
@@ -10,7 +11,7 @@ from sdb_service.tables import Alarm
 router = APIRouter(prefix="/v1/boxes", tags=["boxes"])
 
 
-@router.get("/{box_id}/alarms")
+@router.get("/{box_id}/alarms", dependencies=allow("box.alarms"))
 def list_alarms(box_id: str, caller: CallerDep, session: ReadSession, paging: PagingDep) -> Page[schemas.Alarm]:
     """For the box's owner, newest first. An alarm is a reason to look, no proof; the answers stay as they are."""
     statement = queries.alarms_of_own_box(session, caller, box_id)

@@ -7,6 +7,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.access import allow, declare
 from api.bodies.geometry import Geometry
 from api.bodies.receiving import COUNTED_AS_IT_STREAMS, read_body
 from api.boxes import queries
@@ -30,19 +31,19 @@ _JSON_BYTES = "inference-header-content-length"
 _FEW_BYTES = 16_384  # of a body: read sooner than another thread begins
 
 
-@router.get("")
+@router.get("", dependencies=declare("service.describe"))
 def server_metadata() -> schemas.ServerMetadata:
     """The server's name, version and extensions of the protocol."""
     return schemas.ServerMetadata(name="sdb", version=__version__, extensions=["binary_tensor_data", "parameters"])
 
 
-@router.get("/health/live")
+@router.get("/health/live", dependencies=declare("service.health"))
 def server_live() -> schemas.ServerLive:
     """Whether the service lives."""
     return schemas.ServerLive(live=True)
 
 
-@router.get("/health/ready")
+@router.get("/health/ready", dependencies=declare("service.health"))
 async def server_ready(request: Request) -> schemas.ServerReady:
     """Whether it can work, as `/readyz` says it."""
     if failures := await request.app.state.readiness.failures():
@@ -52,15 +53,15 @@ async def server_ready(request: Request) -> schemas.ServerReady:
     return schemas.ServerReady(ready=True)
 
 
-@router.get("/models/{box_id}")
-@router.get("/models/{box_id}/versions/1")
+@router.get("/models/{box_id}", dependencies=allow("box.describe"))
+@router.get("/models/{box_id}/versions/1", dependencies=allow("box.describe"))
 def model_metadata(box_id: str, caller: OptionalCaller, session: ReadSession) -> schemas.ModelMetadata:
     """A box as a model: its input, and the outputs that the caller may have. A box never changes: its version is 1."""
     return metadata_of(Standing.of(caller, queries.get_usable_box(session, caller, box_id)))
 
 
-@router.get("/models/{box_id}/ready")
-@router.get("/models/{box_id}/versions/1/ready")
+@router.get("/models/{box_id}/ready", dependencies=allow("box.describe"))
+@router.get("/models/{box_id}/versions/1/ready", dependencies=allow("box.describe"))
 def model_ready(box_id: str, caller: OptionalCaller, session: ReadSession, runtime: RuntimeDep) -> schemas.ModelReady:
     """Whether the caller may ask the box, and it is in the store."""
     box = queries.get_usable_box(session, caller, box_id)
@@ -69,9 +70,17 @@ def model_ready(box_id: str, caller: OptionalCaller, session: ReadSession, runti
     return schemas.ModelReady(name=box.id, ready=True)
 
 
-@router.post("/models/{box_id}/infer", response_model=schemas.InferResponse, max_body_size=COUNTED_AS_IT_STREAMS)
 @router.post(
-    "/models/{box_id}/versions/1/infer", response_model=schemas.InferResponse, max_body_size=COUNTED_AS_IT_STREAMS
+    "/models/{box_id}/infer",
+    response_model=schemas.InferResponse,
+    max_body_size=COUNTED_AS_IT_STREAMS,
+    dependencies=declare("box.predict"),
+)
+@router.post(
+    "/models/{box_id}/versions/1/infer",
+    response_model=schemas.InferResponse,
+    max_body_size=COUNTED_AS_IT_STREAMS,
+    dependencies=declare("box.predict"),
 )
 async def infer(box_id: str, request: Request, runtime: RuntimeDep) -> Response:
     """As predict, by the Open Inference Protocol V2 and its binary tensor data extension.

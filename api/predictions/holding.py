@@ -55,6 +55,8 @@ def count(session: Session, standing: Standing, *, images: int) -> None:
 
 
 def _licenses(session: Session, caller: Caller, box_id: str) -> list[License]:
+    if caller.role != "customer":  # any more
+        return []
     statement = select(License).where(License.box_id == box_id, License.customer_id == caller.account_id)
     return list(session.execute(statement.order_by(License.id.desc())).scalars())
 

@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.concurrency import run_in_threadpool
 
+from api import policy
 from api.bodies.decoding import decode, reader_of
 from api.bodies.decoding import media_type as media_type_of
 from api.bodies.geometry import Images
 from api.boxes.queries import get_usable_box
+from api.last_use import LastUse
 from api.monitoring.raising import watching
 from api.predictions import answers
 from api.predictions.asked import Asked, AskedOpen, asked_of_query, asked_open_of_query, open_answers, shown_to
@@ -34,14 +36,17 @@ from sdb_service import identity
 from sdb_service.errors import ServiceError, Unauthenticated
 from sdb_service.runtime import Runtime
 
+_ACTIONS: dict[Kind, str] = {"predict": "box.predict", "distill": "box.distill"}
+
 Told = Callable[[Reply | ServiceError], None]
 
 
 class Lane:
     """One for each process; everything but decoding, loading and long batches happens on its event loop."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, last_use: LastUse) -> None:
         self._runtime = runtime
+        self._last_use = last_use
         self._settings = runtime.settings
         self._token_key = runtime.token_key.reveal()
         self.sessions = Sessions.of(runtime)
@@ -151,6 +156,8 @@ class Lane:
             caller = None
             if head.token is not None:
                 caller = identity.caller_of_token(session, head.token, key=runtime.token_key)
+                self._last_use.note(caller.token_id)
+            policy.require(caller, _ACTIONS[head.kind])
             if head.kind == "distill" and caller is not None:
                 return licensed_standing(session, caller, head.box_id, runtime=runtime)
             return Standing.of(caller, get_usable_box(session, caller, head.box_id))

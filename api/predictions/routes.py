@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.access import declare
 from api.bodies.receiving import COUNTED_AS_IT_STREAMS, read_body
 from api.deps import RuntimeDep, address_of, bearer_of
 from api.predictions import schemas
@@ -15,7 +16,12 @@ from sdb_service.runtime import Runtime
 router = APIRouter(prefix="/v1/boxes", tags=["predictions"])
 
 
-@router.post("/{box_id}/predict", response_model=schemas.Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
+@router.post(
+    "/{box_id}/predict",
+    response_model=schemas.Predictions,
+    max_body_size=COUNTED_AS_IT_STREAMS,
+    dependencies=declare("box.predict"),
+)
 async def predict(box_id: str, request: Request, runtime: RuntimeDep, asked: Annotated[Asked, Query()]) -> Response:
     """Public once the box is published.
 
@@ -27,7 +33,12 @@ async def predict(box_id: str, request: Request, runtime: RuntimeDep, asked: Ann
     return await _answered(_head("predict", box_id, request), asked, request, runtime)
 
 
-@router.post("/{box_id}/distill", response_model=schemas.Predictions, max_body_size=COUNTED_AS_IT_STREAMS)
+@router.post(
+    "/{box_id}/distill",
+    response_model=schemas.Predictions,
+    max_body_size=COUNTED_AS_IT_STREAMS,
+    dependencies=declare("box.distill"),
+)
 async def distill(box_id: str, request: Request, runtime: RuntimeDep, asked: Annotated[AskedOpen, Query()]) -> Response:
     """Open logits for licensed customers; same bodies as predict. The server blends the key in, which never leaves."""
     return await _answered(_head("distill", box_id, request), asked, request, runtime)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, status
 from fastapi.concurrency import run_in_threadpool
 
+from api.access import allow
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
 from api.uploads import queries, schemas, service
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 _COUNTED_AS_IT_STREAMS = 2**62
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, dependencies=allow("upload.begin"))
 def begin_upload(
     body: schemas.NewUpload, caller: CallerDep, session: WriteSession, runtime: RuntimeDep, once: OnceDep
 ) -> schemas.Upload:
@@ -29,12 +30,12 @@ def begin_upload(
     return once.answer(session, body, begun, schemas.Upload)
 
 
-@router.get("/{upload_id}")
+@router.get("/{upload_id}", dependencies=allow("upload.read"))
 def get_upload(upload_id: str, caller: CallerDep, session: ReadSession, runtime: RuntimeDep) -> schemas.Upload:
     return service.shown(session, queries.get_upload(session, caller, upload_id), runtime=runtime)
 
 
-@router.put("/{upload_id}/parts/{number}", max_body_size=_COUNTED_AS_IT_STREAMS)
+@router.put("/{upload_id}/parts/{number}", max_body_size=_COUNTED_AS_IT_STREAMS, dependencies=allow("upload.send"))
 async def put_part(
     upload_id: str,
     number: int,
@@ -55,7 +56,7 @@ async def put_part(
     return schemas.Part(number=number, size=received.size, sha256=received.sha256)
 
 
-@router.post("/{upload_id}/complete")
+@router.post("/{upload_id}/complete", dependencies=allow("upload.send"))
 def complete_upload(upload_id: str, caller: CallerDep, runtime: RuntimeDep) -> schemas.Upload:
     """Join the parts and check the SHA-256 of the whole."""
     with runtime.database.reading() as session:
@@ -68,7 +69,7 @@ def complete_upload(upload_id: str, caller: CallerDep, runtime: RuntimeDep) -> s
     return answer
 
 
-@router.delete("/{upload_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/{upload_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=allow("upload.discard"))
 def discard_upload(upload_id: str, caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> None:
     service.discard(session, caller, upload_id, runtime=runtime)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdb_service import clock
@@ -35,6 +35,10 @@ class Token(_Credential, Base):
     prefix: Mapped[str] = mapped_column(String(16))
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    scopes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))  # null: all that the standing may do
+    rank: Mapped[str] = mapped_column(String(16), default="owner", server_default="owner")  # at most, of a provider's
+    user_id: Mapped[str | None] = mapped_column(String(40), index=True)  # the person who made it
+    last_used_at: Mapped[datetime | None]
 
 
 class LoginLink(_Credential, Base):
