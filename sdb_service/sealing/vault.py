@@ -7,6 +7,7 @@ import base64
 import binascii
 import logging
 import re
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class VaultSealer:
     def __init__(self, key: str, *, url: str, token_file: Path, mount: str = "transit") -> None:
         self._key, self._mount, self._token_file = key, mount.strip("/"), token_file
         self._http = httpx2.Client(base_url=url.rstrip("/"), timeout=_SECONDS)
+        weakref.finalize(self, self._http.close)
 
     def wrap(self, data_key: Secret, context: str) -> Wrapped:
         answer = self._ask("encrypt", self._key, context, plaintext=_text(data_key.reveal()))
