@@ -6,9 +6,9 @@ a rotation is: one that was killed at any point is run again and goes on with wh
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, Table, bindparam, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sdb_service.db import Database
@@ -118,9 +118,9 @@ def _take_over(runtime: Runtime, column: SealedColumn, *, target: str, batch: in
             return
         renewed = [_renewed(runtime, column, row) for row in rows]
         with runtime.database.transaction() as session:
-            done = sum(_replace(session, column, *change) for change in renewed)
+            _replace(session, column, renewed)
         after = renewed[-1][0]
-        yield done
+        yield len(renewed)
 
 
 def _renewed(runtime: Runtime, column: SealedColumn, row: Any) -> tuple[str, bytes, bytes]:
@@ -128,15 +128,16 @@ def _renewed(runtime: Runtime, column: SealedColumn, row: Any) -> tuple[str, byt
     return getattr(row, column.key.key), old, rewrap(old, context=column.context(row), keys=runtime.keys)
 
 
-def _replace(session: Session, column: SealedColumn, key: str, old: bytes, new: bytes) -> int:
-    """One statement, which leaves a value alone that was sealed anew meanwhile."""
+def _replace(session: Session, column: SealedColumn, renewed: list[tuple[str, bytes, bytes]]) -> None:
+    """Write the new values, and leave one alone that was sealed anew meanwhile."""
+    table = cast(Table, column.key.class_.__table__)
     statement = (
-        update(column.key.class_)
-        .where(column.key == key, func.substr(column.value, 1, _HEAD) == old[:_HEAD])
-        .values({column.value.key: new})
-        .returning(column.key)
+        update(table)
+        .where(table.c[column.key.key] == bindparam("row"), func.substr(column.value, 1, _HEAD) == bindparam("old"))
+        .values({column.value.key: bindparam("new")})
     )
-    return len(session.execute(statement).all())
+    rows = [{"row": key, "old": old[:_HEAD], "new": new} for key, old, new in renewed]
+    session.connection().execute(statement, rows)
 
 
 def _count(database: Database, column: SealedColumn, *, not_under: str | None = None) -> int:
