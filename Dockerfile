@@ -7,13 +7,11 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PATH=/opt/sdb/bin:$PATH \
     HOME=/tmp \
-    SDB_DATA_DIR=/data \
-    SDB_KEK_FILE=/keys/kek \
-    SDB_TOKEN_KEY_FILE=/keys/token-key
+    SDB_DATA_DIR=/data
 # Volumes take owner and mode from these folders when they are first made.
 RUN groupadd --gid 10001 sdb \
     && useradd --uid 10001 --gid sdb --no-create-home --home-dir /tmp --shell /usr/sbin/nologin sdb \
-    && install --directory --owner sdb --group sdb --mode 0700 /data /keys \
+    && install --directory --owner sdb --group sdb --mode 0700 /data /keys /worker-keys \
     && python -m venv /opt/sdb
 WORKDIR /app
 
@@ -33,6 +31,9 @@ COPY migrations migrations
 COPY sdb_service sdb_service
 COPY sdb_core/report.schema.json sdb_core/report.schema.json
 COPY api api
+ENV SDB_KEK_FILE=/keys/kek \
+    SDB_TOKEN_KEY_FILE=/keys/token-key \
+    SDB_KEK_PUBLIC_FILE=/worker-keys/kek.pub
 USER sdb
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
@@ -47,6 +48,9 @@ COPY --from=worker-packages /opt/sdb /opt/sdb
 COPY sdb_core sdb_core
 COPY sdb_service sdb_service
 COPY worker worker
+# The public half and the workers' own key: a worker seals keys and does not open them.
+ENV SDB_KEK_PUBLIC_FILE=/keys/kek.pub \
+    SDB_WORKER_KEY_FILE=/keys/worker-key
 USER sdb
 HEALTHCHECK --interval=60s --timeout=20s --start-period=60s --retries=3 \
     CMD celery -A worker.app inspect ping --timeout 10 --destination "celery@$(hostname)"

@@ -12,11 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import migrations
-from sdb_service import audit, identity
+from sdb_service import audit, identity, rotation
 from sdb_service.errors import Conflict, NotFound, ServiceError
 from sdb_service.launcher.whereabouts import public_address
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime, open_runtime
+from sdb_service.sealing import read_key_file
 from sdb_service.settings import Settings
 from sdb_service.tables import Account
 
@@ -85,9 +86,30 @@ def audit_verify(runtime: Runtime) -> Told:
 
 
 def migrate(runtime: Runtime) -> Told:
-    """Bring the database up to date."""
+    """Bring the database up to date, and make the key files that are missing, also that of the workers."""
     migrations.upgrade(runtime.settings)
+    read_key_file(runtime.settings.effective_worker_key_file)
     return Told({"migrated": True}, ["The database is up to date."])
+
+
+def rotate_kek(runtime: Runtime, *, forget_old: bool = False) -> Told:
+    """Wrap every sealed key under a new key-encryption key, with progress on stderr; killed, it is simply run again.
+
+    `forget_old` instead drops the local keys that nothing needs. Raises as `rotation` does.
+    """
+    if forget_old:
+        kek_id = rotation.forget_old_keys(runtime)
+        return Told({"kek_id": kek_id}, [kek_id, "Only this key is left in the file; back it up anew."])
+    done = rotation.rotate(runtime, progress=_show_progress)
+    fields = {"kek_id": done.kek_id, "rewrapped": done.rewrapped, "total": done.total, "unneeded": done.unneeded}
+    lines = [done.kek_id, f"All {done.total} sealed keys are under it; back it up. No value here needs an older key."]
+    if done.unneeded:
+        lines.append("Older backups of the database do; once those are gone run: sdb admin rotate-kek --forget-old")
+    return Told(fields, lines)
+
+
+def _show_progress(done: int, total: int) -> None:
+    sys.stderr.write(f"{done} of {total} sealed keys\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,6 +147,7 @@ def _chosen(options: argparse.Namespace) -> Callable[[Runtime], Told]:
         "login-link": lambda runtime: login_link(runtime, account=options.account, public_url=options.url),
         "audit-verify": audit_verify,
         "migrate": migrate,
+        "rotate-kek": lambda runtime: rotate_kek(runtime, forget_old=options.forget_old),
     }
     return commands[options.command]
 
@@ -162,7 +185,9 @@ def _parser() -> argparse.ArgumentParser:
     linking.add_argument("--url", help="where the service is reached; SDB_PUBLIC_URL where it is left out")
     verifying = commands.add_parser("audit-verify", help="check the audit log's chain of hashes")
     migrating = commands.add_parser("migrate", help="bring the database up to date")
-    for command in (creating, issuing, linking, verifying, migrating):
+    rotating = commands.add_parser("rotate-kek", help="wrap all sealed keys under a new key-encryption key")
+    rotating.add_argument("--forget-old", action="store_true", help="drop the local keys that nothing needs any more")
+    for command in (creating, issuing, linking, verifying, migrating, rotating):
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     return parser
 

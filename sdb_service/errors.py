@@ -58,6 +58,13 @@ class Unavailable(ServiceError):
     kind = "unavailable"
 
 
+class KeyServiceUnavailable(Unavailable):
+    """The key-encryption key cannot be asked just now; no data is broken, and the same act may be tried again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("key_service_unavailable", f"{why}. Nothing is lost; try again.")
+
+
 class Gone(ServiceError):
     kind = "gone"
 

@@ -31,3 +31,6 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret is never pickled")

@@ -16,9 +16,25 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SDB_", extra="ignore", frozen=True)
 
     data_dir: Path = Field(_SHARE, description="Database, files and broker folder of the embedded profile.")
-    kek_file: Path = Field(
-        _CONFIG / "kek", description="Key-encryption key: 32 bytes, mode 0600, outside the data folder."
+    kek_provider: Literal["local", "aws-kms", "vault"] = Field(
+        "local", description="Where the key-encryption key lives that seals from now on."
     )
+    kek_file: Path = Field(
+        _CONFIG / "kek", description="Local key-encryption keys: private, mode 0600, outside the data folder."
+    )
+    kek_public_file: Path | None = Field(
+        None, description="Public half of the current one, all that a worker needs; none means beside it, as NAME.pub."
+    )
+    worker_key_file: Path | None = Field(
+        None,
+        description="Key that only workers hold, for jobs in flight; none means worker-key beside the public half.",
+    )
+    kek_key: str = Field("", description="ARN of the KMS key (no alias), or name of the Vault transit key.")
+    kms_region: str = "us-east-1"
+    kms_endpoint_url: str | None = Field(None, description="Address of a KMS-compatible server; none means AWS.")
+    vault_url: str = Field("", description="Address of Vault, such as https://vault.example.org:8200.")
+    vault_mount: str = Field("transit", description="Where the transit engine is mounted.")
+    vault_token_file: Path | None = Field(None, description="File with the Vault token; read anew at each call.")
     token_key_file: Path = Field(
         _CONFIG / "token-key", description="Key of the keyed hash under which tokens are stored."
     )
@@ -96,6 +112,24 @@ class Settings(BaseSettings):
                 "SDB_KEK_FILE must lie outside SDB_DATA_DIR: a copy of the data must not carry the key to it"
             )
         return self
+
+    @model_validator(mode="after")
+    def _key_service_is_named(self) -> "Settings":
+        if self.kek_provider != "local" and (not self.kek_key or "alias/" in self.kek_key):
+            raise ValueError(
+                "SDB_KEK_KEY must name the key of SDB_KEK_PROVIDER: an ARN or key id, never an alias, which may move"
+            )
+        if self.kek_provider == "vault" and (not self.vault_url or self.vault_token_file is None):
+            raise ValueError("SDB_KEK_PROVIDER=vault needs SDB_VAULT_URL and SDB_VAULT_TOKEN_FILE")
+        return self
+
+    @property
+    def effective_kek_public_file(self) -> Path:
+        return self.kek_public_file or self.kek_file.with_name(f"{self.kek_file.name}.pub")
+
+    @property
+    def effective_worker_key_file(self) -> Path:
+        return self.worker_key_file or self.effective_kek_public_file.with_name("worker-key")
 
     @property
     def effective_database_url(self) -> str:

@@ -6,7 +6,7 @@ from sdb_service import lifecycle
 from sdb_service.broker import ring
 from sdb_service.lifecycle import DATASETS, MODELS
 from sdb_service.messages import CHECK_DATASET, CHECK_MODEL, RUN_JOB, SWEEP
-from sdb_service.runtime import Runtime, open_runtime
+from sdb_service.runtime import WorkerRuntime, open_worker_runtime
 from worker.app import app, settings
 from worker.supervisor.checks import check
 from worker.supervisor.jobs import run_job
@@ -14,9 +14,9 @@ from worker.supervisor.leftovers import clean_job
 
 
 @lru_cache(maxsize=1)
-def runtime() -> Runtime:
+def runtime() -> WorkerRuntime:
     """One for each worker process, opened at the first task."""
-    return open_runtime(settings, celery=app)
+    return open_worker_runtime(settings, celery=app)
 
 
 @app.task(name=RUN_JOB.task)

@@ -48,6 +48,17 @@ def migrate(as_json: Json = False) -> None:
     become(_MODULE, ["migrate", *json_flag(as_json=as_json)])
 
 
+@app.command("rotate-kek")
+def rotate_kek(
+    forget_old: Annotated[
+        bool, typer.Option("--forget-old", help="Instead drop the local keys that nothing needs any more.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """On the machine of the service: wrap all sealed keys under a new key-encryption key; killed, run it again."""
+    become(_MODULE, ["rotate-kek", *(["--forget-old"] if forget_old else []), *json_flag(as_json=as_json)])
+
+
 @app.command("accounts")
 def accounts(limit: Limit = 50, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
     """List the accounts."""

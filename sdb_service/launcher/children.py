@@ -90,6 +90,13 @@ def environment_of(settings: Settings, *, inherited: Mapping[str, str] | None, p
     return env | {f"{prefix}PUBLIC_URL": public_url, "PYTHONUNBUFFERED": "1"}
 
 
+def worker_environment(settings: Settings, env: Mapping[str, str]) -> dict[str, str]:
+    """The same for a worker: it is told where the public half lies and the workers' own key, and no private key."""
+    public, own = settings.effective_kek_public_file, settings.effective_worker_key_file
+    closed = {"SDB_KEK_FILE": os.devnull, "SDB_TOKEN_KEY_FILE": os.devnull}
+    return {**env, **closed, "SDB_KEK_PUBLIC_FILE": str(public.absolute()), "SDB_WORKER_KEY_FILE": str(own.absolute())}
+
+
 def _as_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()

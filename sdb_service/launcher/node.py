@@ -15,7 +15,7 @@ from typing import IO, Literal
 import migrations
 from sdb_service.errors import Unavailable
 from sdb_service.launcher.addresses import answers, free_port
-from sdb_service.launcher.children import Child, environment_of
+from sdb_service.launcher.children import Child, environment_of, worker_environment
 from sdb_service.launcher.folder_lock import lock_folder
 from sdb_service.launcher.whereabouts import forget_address, note_address
 from sdb_service.messages import QUEUE_CHECKS, QUEUE_JOBS
@@ -100,7 +100,8 @@ class Launcher:
             env = environment_of(self.settings, inherited=self._env, public_url=public_url)
             for role in self.roles:
                 log = self.logs / f"{role}.log"
-                self._children.append(Child(role, _command(role, self._host, self._port), env=env, log=log))
+                own = worker_environment(self.settings, env) if role in WORKERS else env
+                self._children.append(Child(role, _command(role, self._host, self._port), env=own, log=log))
             if "api" in self.roles:
                 self._wait_for_answer(timeout)
                 note_address(self.settings, public_url)

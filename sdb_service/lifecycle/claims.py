@@ -121,9 +121,14 @@ def fence(session: Session, held: Claim, **values: Any) -> None:
 
 def _finish(session: Session, held: Claim, state: str, **values: Any) -> None:
     if held.kind is JOBS:
-        values["finished_at"] = clock.now()
+        values |= job_over()
     fence(session, held, state=state, owner=None, lease_expires_at=None, **values)
     _tell_state(session, held, state)
+
+
+def job_over() -> dict[str, Any]:
+    """What every statement that ends a job also sets: when, and that its kappa in flight is gone."""
+    return {"finished_at": clock.now(), "kappa_in_flight": None}
 
 
 def _fenced(held: Claim) -> Update:

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
-from sdb_service.lifecycle.claims import JOBS, Claim, fence, succeed
+from sdb_service.lifecycle.claims import JOBS, Claim, fence, job_over, succeed
 from sdb_service.tables import Box, Job, JobEvent
 
 
@@ -26,6 +26,11 @@ def remember_state(session: Session, held: Claim, resume: dict[str, str]) -> Non
     fence(session, held, resume=resume)
 
 
+def keep_kappa(session: Session, held: Claim, sealed: bytes) -> None:
+    """Keep a kappa that was just drawn for the job's later attempts; what earlier ones trained was for another one."""
+    fence(session, held, kappa_in_flight=sealed, resume={})
+
+
 def publish_box(session: Session, held: Claim, box: Box, *, report_key: str | None) -> None:
     """End the job and let its box appear, in one transaction: there is no box without a finished job."""
     succeed(session, held, report_key=report_key)
@@ -38,7 +43,7 @@ def cancel(session: Session, job_id: str) -> bool:
     waiting = (
         update(Job)
         .where(Job.id == job_id, Job.state == JOBS.waiting)
-        .values(state="cancelled", cancel_requested_at=clock.now(), finished_at=clock.now())
+        .values(state="cancelled", cancel_requested_at=clock.now(), **job_over())
         .returning(Job.attempt)
     )
     attempt = session.execute(waiting).scalar_one_or_none()
@@ -63,5 +68,5 @@ def cancel_requested(session: Session, held: Claim) -> bool:
 
 def cancel_now(session: Session, held: Claim) -> None:
     """End a running job as cancelled, by the worker that owns it."""
-    fence(session, held, state="cancelled", owner=None, lease_expires_at=None, finished_at=clock.now())
+    fence(session, held, state="cancelled", owner=None, lease_expires_at=None, **job_over())
     tell(session, held, "state", {"state": "cancelled"})

@@ -8,7 +8,7 @@ from sqlalchemy import Row, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
-from sdb_service.lifecycle.claims import JOBS, KINDS, Kind
+from sdb_service.lifecycle.claims import JOBS, KINDS, Kind, job_over
 from sdb_service.tables import Job, JobEvent
 
 
@@ -55,7 +55,7 @@ def _end_lost(session: Session, kind: Kind, *, max_attempts: int) -> list[str]:
         "(memory is the usual cause) and start it again.",
     }
     if kind is JOBS:
-        values["finished_at"] = clock.now()
+        values |= job_over()
     statement = (
         update(table)
         .where(table.state == kind.working, table.lease_expires_at < clock.now(), table.attempt >= max_attempts)
@@ -75,7 +75,7 @@ def _end_cancelled(session: Session) -> list[str]:
                 and_(Job.state == JOBS.working, Job.lease_expires_at < clock.now()),
             ),
         )
-        .values(state="cancelled", owner=None, lease_expires_at=None, finished_at=clock.now())
+        .values(state="cancelled", owner=None, lease_expires_at=None, **job_over())
         .returning(Job.id, Job.attempt)
     )
     return _tell(session, JOBS, "cancelled", session.execute(statement))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdb_service import clock
@@ -24,6 +24,8 @@ class Job(Owned, Claimable, Base):
     progress: Mapped[dict[str, Any]]
     resume: Mapped[dict[str, Any]]
     report_key: Mapped[str | None] = mapped_column(String(255))
+    # Kappa under the workers' own key, for a later attempt; wiped by the statement that ends the job.
+    kappa_in_flight: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     cancel_requested_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

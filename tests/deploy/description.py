@@ -65,6 +65,15 @@ def compose() -> dict[str, Any]:
     return found
 
 
+def volumes_of(service: str) -> dict[str, str]:
+    """The volumes of a service by the folder they are mounted at."""
+    return dict(reversed(volume.split(":")[:2]) for volume in services()[service]["volumes"])
+
+
+def volume_at(folder: str, service: str) -> str:
+    return volumes_of(service)[folder]
+
+
 def with_defaults(text: str) -> str:
     """A value of compose where nobody sets anything: `${NAME:-default}` is its default."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)

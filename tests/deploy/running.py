@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from tests.deploy.description import ROOT, SECRETS, services, with_defaults
+from tests.deploy.description import ROOT, SECRETS, services, volume_at, with_defaults
 from tests.servers.profiles import Profile
 
 READY_SECONDS = 60
@@ -73,7 +73,7 @@ class Stand:
     def __init__(self, profile: Profile, folder: Path) -> None:
         self.profile = profile
         self.folder = folder
-        for name in ("secrets", "keys", "data"):
+        for name in ("secrets", "keys", "worker-keys", "data"):
             (folder / name).mkdir()
         self._write_secrets()
 
@@ -91,27 +91,31 @@ class Stand:
 
     def command(self, words: list[str]) -> list[str]:
         """A command of the image as it reads here: programs from this environment, folders below the stand's."""
-        places = {"/run/secrets": str(self.folder / "secrets"), "/keys": str(self.folder / "keys")}
+        places = {f"/{name}": str(self.folder / name) for name in ("keys", "worker-keys")}
+        places["/run/secrets"] = str(self.folder / "secrets")
         program = shutil.which(words[0], path=str(Path(sys.executable).parent)) or shutil.which(words[0])
         assert program is not None, f"there is no {words[0]}"
         return [program, *(places.get(word, word) for word in words[1:])]
 
     def environment(self, service: str) -> dict[str, str]:
         """Exactly the variables that compose sets for the service; addresses and folders are the stand's."""
-        here = self._replacements()
+        here = self._replacements(self.folder / volume_at("/keys", service))
         set_by_compose = services()[service]["environment"]
         values = {name: here.get(name, with_defaults(str(value))) for name, value in set_by_compose.items()}
         assert not [value for value in values.values() if "${" in value]
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), **values}
 
-    def _replacements(self) -> dict[str, str]:
-        env, keys = self.profile.env, self.folder / "keys"
+    def _replacements(self, keys: Path) -> dict[str, str]:
+        env = self.profile.env
+        public = self.folder / "worker-keys"
         without_password = make_url(env["SDB_DATABASE_URL"])._replace(password=None)
         database = without_password.update_query_dict({"passfile": str(keys / "pgpass")})
         return {
             "SDB_DATA_DIR": str(self.folder / "data"),
             "SDB_KEK_FILE": str(keys / "kek"),
             "SDB_TOKEN_KEY_FILE": str(keys / "token-key"),
+            "SDB_KEK_PUBLIC_FILE": str(public / "kek.pub"),
+            "SDB_WORKER_KEY_FILE": str(public / "worker-key"),
             "SDB_DATABASE_URL": database.render_as_string(hide_password=False),
             "SDB_BROKER_URL": env["SDB_BROKER_URL"],
             "SDB_S3_BUCKET": env["SDB_S3_BUCKET"],

@@ -1,5 +1,7 @@
 """Every command of docker-compose.yml really starts, outside a container, with the variables compose sets."""
 
+import base64
+import json
 import signal
 import subprocess
 from pathlib import Path
@@ -36,9 +38,17 @@ def test_migrate_makes_the_tables_and_the_keys(stand: Stand) -> None:
     engine = create_engine(stand.profile.settings.database_url)
     tables = inspect(engine).get_table_names()
     engine.dispose()
-    keys = {file.name: file.stat().st_mode & 0o777 for file in (stand.folder / "keys").iterdir()}
     assert "jobs" in tables
-    assert keys == dict.fromkeys(("kek", "token-key", "pgpass", "s3-credentials"), 0o600)
+    assert _modes(stand.folder / "keys") == dict.fromkeys(("kek", "token-key", "pgpass", "s3-credentials"), 0o600)
+
+
+@pytest.mark.trust
+def test_the_workers_volume_has_the_public_half_and_no_private_key(stand: Stand) -> None:
+    found = _modes(stand.folder / "worker-keys")
+    assert found == {**dict.fromkeys(("worker-key", "pgpass", "s3-credentials"), 0o600), "kek.pub": 0o644}
+    private = json.loads((stand.folder / "keys" / "kek").read_text())["keys"][0]["private"]
+    texts = [file.read_bytes() for file in (stand.folder / "worker-keys").iterdir()]
+    assert [text for text in texts if private.encode() in text or base64.b64decode(private) in text] == []
 
 
 def test_bucket_makes_a_bucket_once(stand: Stand) -> None:
@@ -92,6 +102,10 @@ def test_the_images_run_by_themselves_what_compose_runs() -> None:
     assert exec_form(stages()["api"].last("CMD")) == services()["api"]["command"]
     alone = exec_form(stages()["worker"].last("CMD"))
     assert [word if word != "jobs,checks" else "jobs" for word in alone] == services()["worker"]["command"]
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
 
 
 def _health_check(target: str, stand: Stand, *, port: int = 8000) -> int:

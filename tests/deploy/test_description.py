@@ -5,7 +5,7 @@ import re
 import pytest
 
 from sdb_service.settings import Settings
-from tests.deploy.description import OURS, ROOT, SECRETS, compose, copied, exec_form, services, stages
+from tests.deploy.description import OURS, ROOT, SECRETS, compose, copied, exec_form, services, stages, volumes_of
 
 ours = pytest.mark.parametrize("name", OURS)
 every_service = pytest.mark.parametrize("name", services())
@@ -117,9 +117,29 @@ def test_no_secret_is_handed_over_in_a_variable() -> None:
 
 def test_keys_do_not_lie_with_the_data() -> None:
     for name in OURS:
-        places = dict(reversed(volume.split(":")[:2]) for volume in services()[name]["volumes"])
-        assert places["/keys"] == "keys"
+        places = volumes_of(name)
+        assert places["/keys"] in {"keys", "worker-keys"}
         assert places.get("/data") in {None, "work"}
+
+
+@pytest.mark.trust
+@pytest.mark.parametrize("name", ["worker", "checks", "beat", "bucket"])
+def test_who_must_not_open_keys_mounts_no_private_one(name: str) -> None:
+    assert set(volumes_of(name).values()) <= {"worker-keys", "work"}
+    assert "worker-keys:/keys:ro" in services()[name]["volumes"]
+    environment = services()[name]["environment"]
+    assert environment["SDB_KEK_PUBLIC_FILE"] == "/keys/kek.pub"
+    assert not {"SDB_KEK_FILE", "SDB_TOKEN_KEY_FILE"} & set(environment)
+    assert "SDB_KEK_FILE" not in " ".join(
+        text for text in [*stages()["worker"].all("ENV"), *stages()["base"].all("ENV")]
+    )
+
+
+@pytest.mark.trust
+def test_private_keys_are_written_by_two_that_end_and_read_by_one_that_serves() -> None:
+    mounts = {name: volume for name in OURS for volume in services()[name]["volumes"] if volume.startswith("keys:")}
+    assert mounts == {"keys": "keys:/keys", "migrate": "keys:/keys", "api": "keys:/keys:ro"}
+    assert {services()[name]["restart"] for name in ("keys", "migrate")} == {"no"}
 
 
 @pytest.mark.parametrize(("queue", "name"), [("jobs", "worker"), ("checks", "checks")])

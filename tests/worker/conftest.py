@@ -13,7 +13,7 @@ import migrations
 from api.app import create_app
 from sdb_service import identity
 from sdb_service.lifecycle import DATASETS, MODELS
-from sdb_service.runtime import Runtime, open_runtime
+from sdb_service.runtime import Runtime, WorkerRuntime, open_runtime, open_worker_runtime
 from tests.servers.profiles import Profile
 from worker.supervisor.checks import check
 from worker.supervisor.jobs import run_job
@@ -26,6 +26,7 @@ class Workshop:
     """A provider at the API, and a worker that does what it is rung for at once."""
 
     runtime: Runtime
+    worker: WorkerRuntime
     http: TestClient
     headers: dict[str, str]
 
@@ -55,20 +56,20 @@ class Workshop:
         body = {"name": "net", "architecture": "sdb:cnn-mini", "num_classes": 10, "input": INPUT}
         body |= {"upload_id": self.upload(content, filename)} | changes
         model = self.post("/v1/models", body, status=201)
-        check(self.runtime, MODELS, model["id"])
+        check(self.worker, MODELS, model["id"])
         return self.get(f"/v1/models/{model['id']}")
 
     def checked_dataset(self, content: bytes, filename: str) -> dict[str, Any]:
         """Register a dataset and let the worker check it."""
         dataset = self.post("/v1/datasets", {"name": "set", "upload_id": self.upload(content, filename)}, status=201)
-        check(self.runtime, DATASETS, dataset["id"])
+        check(self.worker, DATASETS, dataset["id"])
         return self.get(f"/v1/datasets/{dataset['id']}")
 
     def finished_job(self, model: dict[str, Any], dataset: dict[str, Any], **changes: Any) -> dict[str, Any]:
         """Queue a job and let the worker run it."""
         body = {"model_id": model["id"], "dataset_id": dataset["id"], "evaluate": {"level": "none"}} | changes
         job = self.post("/v1/jobs", body, status=202)
-        run_job(self.runtime, job["id"])
+        run_job(self.worker, job["id"])
         return self.get(f"/v1/jobs/{job['id']}")
 
     def stored_files(self, below: str = "") -> list[Path]:
@@ -79,10 +80,11 @@ class Workshop:
 def workshop(embedded_profile: Profile) -> Iterator[Workshop]:
     settings = embedded_profile.settings.model_copy(update={"child_threads": 1})
     migrations.upgrade(settings)
-    runtime = open_runtime(settings)
+    runtime, worker = open_runtime(settings), open_worker_runtime(settings)
     with runtime.database.transaction() as session:
         provider = identity.create_account(session, "ada", role="provider")
         _, text = identity.issue_token(session, provider.id, name="test", key=runtime.token_key)
     with TestClient(create_app(runtime)) as http:
-        yield Workshop(runtime, http, {"Authorization": f"Bearer {text.reveal().decode()}"})
+        yield Workshop(runtime, worker, http, {"Authorization": f"Bearer {text.reveal().decode()}"})
     runtime.database.close()
+    worker.database.close()

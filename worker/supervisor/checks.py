@@ -7,7 +7,7 @@ from sdb_service import lifecycle
 from sdb_service.broker import ring_after_commit
 from sdb_service.errors import LostLease
 from sdb_service.lifecycle import DATASETS, MODELS, Claim, Kind
-from sdb_service.runtime import Runtime
+from sdb_service.runtime import WorkerRuntime
 from sdb_service.tables import Dataset, Model, Upload
 from worker.protocol import DATASET_FILE, MODEL_FILE
 from worker.supervisor.child import started
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _MOST_SUMMARY = 64
 
 
-def check(runtime: Runtime, kind: Kind, row_id: str) -> None:
+def check(runtime: WorkerRuntime, kind: Kind, row_id: str) -> None:
     """Claim the row and check its file; do nothing where another worker has it. Safe to call twice."""
     settings = runtime.settings
     with runtime.database.transaction() as session:
@@ -41,7 +41,7 @@ def check(runtime: Runtime, kind: Kind, row_id: str) -> None:
         _reject_broken(runtime, held)
 
 
-def _prepare(runtime: Runtime, held: Claim, place: Workplace) -> None:
+def _prepare(runtime: WorkerRuntime, held: Claim, place: Workplace) -> None:
     limits = limits_spec(runtime.settings)
     with runtime.database.reading() as session:
         if held.kind is MODELS:
@@ -59,7 +59,7 @@ def _prepare(runtime: Runtime, held: Claim, place: Workplace) -> None:
     place.write_spec(spec)
 
 
-def _conclude(runtime: Runtime, held: Claim, outcome: Outcome) -> None:
+def _conclude(runtime: WorkerRuntime, held: Claim, outcome: Outcome) -> None:
     with runtime.database.transaction() as session:
         match outcome:
             case Done(result):
@@ -82,7 +82,7 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
     return dict(list(result.items())[:_MOST_SUMMARY])
 
 
-def _reject_broken(runtime: Runtime, held: Claim) -> None:
+def _reject_broken(runtime: WorkerRuntime, held: Claim) -> None:
     detail = "Something broke in the worker; its log says what. Register the file again, or tell the operator its id."
     with runtime.database.transaction() as session:
         lifecycle.fail(session, held, code="internal", detail=detail)

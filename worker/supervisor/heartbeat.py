@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sdb_service import lifecycle
 from sdb_service.errors import LostLease
 from sdb_service.lifecycle import Claim
-from sdb_service.runtime import Runtime
+from sdb_service.runtime import WorkerRuntime
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ _LOOK_SECONDS = 1.0
 class Heartbeat:
     """Extends the lease until the block ends; `lost` and `cancelled` tell the worker to stop."""
 
-    def __init__(self, runtime: Runtime, held: Claim) -> None:
+    def __init__(self, runtime: WorkerRuntime, held: Claim) -> None:
         self._runtime = runtime
         self._held = held
         self._over = threading.Event()

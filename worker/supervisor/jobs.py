@@ -5,9 +5,9 @@ from typing import Any
 
 from sdb_service import lifecycle
 from sdb_service.broker import ring_after_commit
-from sdb_service.errors import LostLease
+from sdb_service.errors import KeyServiceUnavailable, LostLease
 from sdb_service.lifecycle import JOBS, Claim
-from sdb_service.runtime import Runtime
+from sdb_service.runtime import WorkerRuntime
 from sdb_service.secret import Secret
 from sdb_service.tables import Dataset, Job, Model, Upload
 from worker.protocol import CHECKPOINT, DATASET_FILE, METRICS, MODEL_FILE, PROGRESS, STATE
@@ -23,7 +23,7 @@ from worker.supervisor.workplace import Workplace, workplace
 log = logging.getLogger(__name__)
 
 
-def run_job(runtime: Runtime, job_id: str) -> None:
+def run_job(runtime: WorkerRuntime, job_id: str) -> None:
     """Claim the job and see it to an end; do nothing where another worker has it. Safe to call twice."""
     settings = runtime.settings
     with runtime.database.transaction() as session:
@@ -40,12 +40,15 @@ def run_job(runtime: Runtime, job_id: str) -> None:
             _conclude(runtime, held, job, place, outcome)
     except LostLease:
         log.warning("lease lost; another attempt goes on", extra={"job_id": job_id, "attempt": held.attempt})
+    except KeyServiceUnavailable as error:
+        log.error("the job waits for the key service", extra={"job_id": job_id, "reason": error.detail})
+        _give_back(runtime, held)
     except Exception:
         log.exception("a job broke", extra={"job_id": job_id})
         _end_broken(runtime, held)
 
 
-def _prepare(runtime: Runtime, held: Claim, place: Workplace) -> tuple[Job, Secret]:
+def _prepare(runtime: WorkerRuntime, held: Claim, place: Workplace) -> tuple[Job, Secret]:
     """Lay out the inputs and the key."""
     with runtime.database.transaction() as session:
         job = session.get_one(Job, held.id)
@@ -53,7 +56,7 @@ def _prepare(runtime: Runtime, held: Claim, place: Workplace) -> tuple[Job, Secr
         dataset = session.get_one(Dataset, job.dataset_id)
         model_upload = session.get_one(Upload, model.upload_id)
         dataset_upload = session.get(Upload, dataset.upload_id) if dataset.upload_id else None
-        kappa = kappa_of_job(session, job, model.input, runtime=runtime)
+        kappa = kappa_of_job(session, held, job, model.input, runtime=runtime)
     runtime.storage.fetch(model_upload.storage_key, place.inputs / MODEL_FILE)
     if dataset_upload is not None:
         runtime.storage.fetch(dataset_upload.storage_key, place.inputs / DATASET_FILE)
@@ -70,7 +73,7 @@ def _prepare(runtime: Runtime, held: Claim, place: Workplace) -> tuple[Job, Secr
 class _Teller:
     """Writes what the child says into the rows, a batch a transaction."""
 
-    def __init__(self, runtime: Runtime, held: Claim, job: Job, place: Workplace) -> None:
+    def __init__(self, runtime: WorkerRuntime, held: Claim, job: Job, place: Workplace) -> None:
         self._runtime = runtime
         self._held = held
         self._place = place
@@ -99,7 +102,7 @@ class _Teller:
         return key
 
 
-def _conclude(runtime: Runtime, held: Claim, job: Job, place: Workplace, outcome: Outcome) -> None:
+def _conclude(runtime: WorkerRuntime, held: Claim, job: Job, place: Workplace, outcome: Outcome) -> None:
     match outcome:
         case Done(result):
             publish(runtime, held, place, result)
@@ -122,7 +125,7 @@ def _conclude(runtime: Runtime, held: Claim, job: Job, place: Workplace, outcome
             raise LostLease(f"job {job.id}")
 
 
-def _retry_or_give_up(runtime: Runtime, held: Claim, why: str) -> None:
+def _retry_or_give_up(runtime: WorkerRuntime, held: Claim, why: str) -> None:
     with runtime.database.transaction() as session:
         if held.attempt < runtime.settings.max_attempts:
             lifecycle.retry(session, held)
@@ -136,13 +139,22 @@ def _retry_or_give_up(runtime: Runtime, held: Claim, why: str) -> None:
     clean_job(runtime, held.id, keep=None)
 
 
-def _end_broken(runtime: Runtime, held: Claim) -> None:
+def _end_broken(runtime: WorkerRuntime, held: Claim) -> None:
     detail = "Something broke in the worker; its log says what. Start the job again, or tell the operator its id."
     try:
         with runtime.database.transaction() as session:
             lifecycle.fail(session, held, code="internal", detail=detail)
     except LostLease:
         log.warning("the broken job was lost already", extra={"job_id": held.id})
+
+
+def _give_back(runtime: WorkerRuntime, held: Claim) -> None:
+    """Back into the queue, the attempt not counted; nobody is rung: the sweeper does that after a while."""
+    try:
+        with runtime.database.transaction() as session:
+            lifecycle.release(session, held)
+    except LostLease:
+        log.warning("the job was lost already", extra={"job_id": held.id})
 
 
 def _plain(line: dict[str, Any], *names: str) -> dict[str, Any]:

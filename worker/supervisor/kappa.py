@@ -1,5 +1,10 @@
-"""Kappa: drawn from the operating system's randomness, sealed before anything else happens with it."""
+"""Kappa: drawn from the operating system's randomness, sealed before anything else happens with it.
 
+It is sealed twice: for good, under a key that no worker can open with, and for a retry of this job, under the workers'
+own key. The second copy is gone as soon as the job is over (see `lifecycle`).
+"""
+
+import logging
 import secrets
 from typing import Any
 
@@ -7,11 +12,16 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sdb_service import lifecycle
+from sdb_service.errors import SealBroken
 from sdb_service.ids import new_id
-from sdb_service.runtime import Runtime
+from sdb_service.lifecycle import Claim
+from sdb_service.runtime import WorkerRuntime
 from sdb_service.sealing import key_context, seal, unseal
 from sdb_service.secret import Secret
 from sdb_service.tables import Job, SealedKey
+
+log = logging.getLogger(__name__)
 
 
 def random_kappa(shape: dict[str, Any]) -> Secret:
@@ -23,24 +33,45 @@ def random_kappa(shape: dict[str, Any]) -> Secret:
     return Secret(((pixels - mean) / std).astype("<f4").tobytes())
 
 
-def kappa_of_job(session: Session, job: Job, shape: dict[str, Any], *, runtime: Runtime) -> Secret:
-    """The job's kappa: made and sealed at the first attempt, opened at later ones, so that a retry can resume."""
+def kappa_of_job(session: Session, held: Claim, job: Job, shape: dict[str, Any], *, runtime: WorkerRuntime) -> Secret:
+    """The job's kappa: drawn and sealed at the first attempt, kept for later ones, so that a retry can resume.
+
+    Where a retry finds none that it can open, it draws another and begins anew.
+    Raises:
+        LostLease: another attempt owns the job. KeyServiceUnavailable: nothing can be sealed just now.
+    """
     row = session.execute(select(SealedKey).where(SealedKey.box_id == job.box_id)).scalar_one_or_none()
-    if row is not None:
-        return unseal(row.sealed, context=_context(row), keys=runtime.keys)
+    if row is not None and (kept := _kept(job, row, runtime)) is not None:
+        return kept
     kappa = random_kappa(shape)
-    row = SealedKey(
-        id=new_id("key"),
-        account_id=job.account_id,
-        box_id=job.box_id,
-        version=1,
-        shape=[shape["channels"], shape["height"], shape["width"]],
-        sealed=b"",
-    )
-    row.sealed = seal(kappa, context=_context(row), keys=runtime.keys)
-    session.add(row)
+    if row is None:
+        row = SealedKey(
+            id=new_id("key"),
+            account_id=job.account_id,
+            box_id=job.box_id,
+            version=1,
+            shape=[shape["channels"], shape["height"], shape["width"]],
+        )
+        session.add(row)
+    row.sealed = seal(kappa, context=_context(row), keys=runtime.sealer)
+    lifecycle.keep_kappa(session, held, seal(kappa, context=_flight_context(row), keys=runtime.in_flight))
+    session.refresh(job)
     return kappa
+
+
+def _kept(job: Job, row: SealedKey, runtime: WorkerRuntime) -> Secret | None:
+    if job.kappa_in_flight is None:  # begun under a version that kept none
+        return None
+    try:
+        return unseal(job.kappa_in_flight, context=_flight_context(row), keys=runtime.in_flight)
+    except SealBroken:
+        log.warning("the kappa of a job in flight does not open; it begins anew", extra={"job_id": job.id})
+        return None
 
 
 def _context(row: SealedKey) -> str:
     return key_context(account_id=row.account_id, box_id=row.box_id, key_id=row.id, version=row.version)
+
+
+def _flight_context(row: SealedKey) -> str:
+    return f"{_context(row)}|in-flight"

@@ -12,7 +12,7 @@ import onnxruntime as ort
 from sdb_service import clock, lifecycle
 from sdb_service.lifecycle import Claim
 from sdb_service.recording import record_act
-from sdb_service.runtime import Runtime
+from sdb_service.runtime import WorkerRuntime
 from sdb_service.tables import Box, Dataset, Job, Model
 from worker.protocol import BOX_CHECKPOINT, BOX_INT8, BOX_ONNX, REPORT, REPORT_PAGE
 from worker.supervisor.pages import PageRefused, require_plain_page
@@ -27,7 +27,7 @@ class BadOutput(Exception):
     """The child left something that it should not have."""
 
 
-def publish(runtime: Runtime, held: Claim, place: Workplace, result: dict[str, Any]) -> None:
+def publish(runtime: WorkerRuntime, held: Claim, place: Workplace, result: dict[str, Any]) -> None:
     """Store the artifacts of this attempt and let the box appear. Raises `BadOutput` or `LostLease`."""
     with runtime.database.reading() as session:
         job = session.get_one(Job, held.id)
@@ -86,7 +86,7 @@ def _box(
     )
 
 
-def store_report(runtime: Runtime, place: Workplace, prefix: str, *, precision: str = "float32") -> str:
+def store_report(runtime: WorkerRuntime, place: Workplace, prefix: str, *, precision: str = "float32") -> str:
     """Store the report and its page beside it; answer the report's key.
 
     Raises `BadOutput`, also where the box is served in another precision than float32 and the report does not say what

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sdb_service.runtime import Runtime
+from sdb_service.runtime import WorkerRuntime
 from worker.protocol import DONE, FAILED
 from worker.supervisor.child import Child
 from worker.supervisor.heartbeat import Heartbeat
@@ -58,7 +58,7 @@ def owner_name() -> str:
     return f"{platform.node()}:{os.getpid()}"[:120]
 
 
-def watch(runtime: Runtime, child: Child, beat: Heartbeat, *, tell: Callable[[Lines], None]) -> Outcome:
+def watch(runtime: WorkerRuntime, child: Child, beat: Heartbeat, *, tell: Callable[[Lines], None]) -> Outcome:
     """Pass what the child says to `tell`, in batches, until it ends or has to be ended."""
     deadline = time.monotonic() + runtime.settings.job_seconds
     while True:
