@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -36,6 +37,8 @@ try:
     from api.predictions.remembering import Heads
 except ImportError:  # httptools is not for every system; without it all requests go the usual way
     Heads = None  # type: ignore[assignment, misc]
+
+WRITERS = 16  # at once in one process; of its 40 threads, see `api.deps`
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -82,6 +85,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
 def _equip(app: FastAPI, runtime: Runtime) -> None:
     """What requests find in the application's state."""
     app.state.runtime = runtime
+    app.state.turns_to_write = anyio.Semaphore(WRITERS)
     app.state.readiness = health.Readiness(runtime)
     app.state.lane = Lane(runtime)
     app.state.forget = app.state.lane.forget
