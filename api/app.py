@@ -28,6 +28,7 @@ from api.monitoring.routes import router as alarms
 from api.open_inference.routes import router as open_inference
 from api.predictions.lane import Lane
 from api.predictions.routes import router as predictions
+from api.quotas.routes import router as quotas
 from api.uploads.routes import router as uploads
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
@@ -57,12 +58,12 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     _equip(app, runtime)
-    install_error_handlers(app)
     for router in (
         health.router,
         metrics.router,
         reference.router,
         accounts,
+        quotas,
         uploads,
         models,
         datasets,
@@ -83,7 +84,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
 
 
 def _equip(app: FastAPI, runtime: Runtime) -> None:
-    """What requests find in the application's state."""
+    """What requests find in the application's state, and who answers for errors."""
+    install_error_handlers(app)
     app.state.runtime = runtime
     app.state.turns_to_write = anyio.Semaphore(WRITERS)
     app.state.readiness = health.Readiness(runtime)

@@ -5,11 +5,12 @@ from sqlalchemy.orm import Session
 
 from api.accounts import queries, schemas
 from api.deps import require_role
-from sdb_service import clock, identity
+from sdb_service import clock, identity, quotas
 from sdb_service.errors import Conflict, Invalid, not_found
 from sdb_service.identity import Caller
 from sdb_service.recording import record_act
 from sdb_service.secret import Secret
+from sdb_service.settings import Settings
 from sdb_service.tables import Account, Token
 
 
@@ -33,7 +34,9 @@ def close_account(session: Session, caller: Caller, account_id: str) -> None:
     record_act(session, caller, "account.close", account_id, owner=account_id)
 
 
-def issue_token(session: Session, caller: Caller, wanted: schemas.NewToken, *, key: Secret) -> tuple[Token, Secret]:
+def issue_token(
+    session: Session, caller: Caller, wanted: schemas.NewToken, *, key: Secret, settings: Settings
+) -> tuple[Token, Secret]:
     """A token for oneself, or, by an admin, for somebody else."""
     account_id = wanted.account_id or caller.account_id
     if account_id != caller.account_id and not caller.is_admin:
@@ -45,6 +48,7 @@ def issue_token(session: Session, caller: Caller, wanted: schemas.NewToken, *, k
             "expiry_beyond_yours", f"Your own token ends at {caller.until}; give an expires_at no later than that."
         )
     queries.open_account(session, account_id)
+    quotas.reserve(session, account_id, {"tokens": 1}, settings=settings)
     token, text = identity.issue_token(session, account_id, name=wanted.name, key=key, expires_at=wanted.expires_at)
     record_act(session, caller, "token.issue", token.id, owner=account_id)
     return token, text

@@ -34,5 +34,5 @@ def get_model(model_id: str, caller: CallerDep, session: ReadSession) -> schemas
 
 
 @router.delete("/{model_id}", status_code=status.HTTP_204_NO_CONTENT)
-def delete_model(model_id: str, caller: CallerDep, session: WriteSession) -> None:
-    service.delete(session, caller, model_id)
+def delete_model(model_id: str, caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> None:
+    service.delete(session, caller, model_id, runtime=runtime)
