@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -30,6 +31,7 @@ from api.monitoring.routes import router as alarms
 from api.open_inference.routes import router as open_inference
 from api.predictions.lane import Lane
 from api.predictions.routes import router as predictions
+from api.quotas.routes import router as quotas
 from api.uploads.routes import router as uploads
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
@@ -39,6 +41,8 @@ try:
     from api.predictions.remembering import Heads
 except ImportError:  # httptools is not for every system; without it all requests go the usual way
     Heads = None  # type: ignore[assignment, misc]
+
+WRITERS = 16  # at once in one process; of its 40 threads, see `api.deps`
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -57,12 +61,12 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     _equip(app, runtime)
-    install_error_handlers(app)
     for router in (
         health.router,
         metrics.router,
         reference.router,
         accounts,
+        quotas,
         uploads,
         models,
         datasets,
@@ -84,8 +88,10 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
 
 
 def _equip(app: FastAPI, runtime: Runtime) -> None:
-    """What requests find in the application's state."""
+    """What requests find in the application's state, and who answers for errors."""
+    install_error_handlers(app)
     app.state.runtime = runtime
+    app.state.turns_to_write = anyio.Semaphore(WRITERS)
     app.state.readiness = health.Readiness(runtime)
     app.state.last_use = LastUse(runtime)
     app.state.lane = Lane(runtime, app.state.last_use)

@@ -1,6 +1,6 @@
 """What routes ask for by type: the runtime, a session, the caller."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Annotated, TypeVar
 
@@ -31,7 +31,17 @@ def _reading(runtime: RuntimeDep) -> Iterator[Session]:
         yield session
 
 
-def _writing(request: Request, runtime: RuntimeDep) -> Iterator[Session]:
+async def _turn_to_write(request: Request) -> AsyncIterator[None]:
+    # Writers wait for each other's locks in threads, and whoever holds the lock needs one more to check its answer: if
+    # all threads were waiting, none could end. So fewer write at once than there are threads; the others wait here.
+    async with request.app.state.turns_to_write:
+        yield
+
+
+TurnDep = Annotated[None, Depends(_turn_to_write, scope="function")]
+
+
+def _writing(request: Request, runtime: RuntimeDep, _turn: TurnDep) -> Iterator[Session]:
     with runtime.database.transaction() as session:
         after_commit(session, request.app.state.forget)  # whoever lost a right has lost it by the time of the answer
         yield session

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from sdb_service.errors import ServiceError, TooManyRequests
+from sdb_service.errors import QuotaExceeded, ServiceError, TooManyRequests
 from sdb_service.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,8 @@ def from_service_error(error: ServiceError) -> JSONResponse:
         headers["Retry-After"] = "1"
     if error.kind == "internal":
         log.error("internal error", exc_info=error)
-    return problem(STATUS[error.kind], error.code, error.detail, headers=headers)
+    extra = error.numbers if isinstance(error, QuotaExceeded) else None
+    return problem(STATUS[error.kind], error.code, error.detail, headers=headers, extra=extra)
 
 
 def install_error_handlers(app: FastAPI) -> None:

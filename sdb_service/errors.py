@@ -30,6 +30,14 @@ class Conflict(ServiceError):
     kind = "conflict"
 
 
+class QuotaExceeded(Conflict):
+    """An account would use more of `resource` than it may; waiting alone does not help."""
+
+    def __init__(self, detail: str, *, resource: str, used: int, reserved: int, asked: int, limit: int) -> None:
+        super().__init__("quota_exceeded", detail)
+        self.numbers = {"resource": resource, "used": used, "reserved": reserved, "asked": asked, "limit": limit}
+
+
 class Invalid(ServiceError):
     kind = "invalid"
 

@@ -64,6 +64,25 @@ class Settings(BaseSettings):
     images_per_minute: int = Field(1_000_000, gt=0, description="Predictions of one account.")
     public_images_per_minute: int = Field(6000, gt=0, description="Predictions of one address without a token.")
 
+    account_requests_per_minute: int = Field(12_000, gt=0, description="Of all tokens and sessions of one account.")
+    event_streams: int = Field(32, gt=0, description="Open at a time for one account on one server process.")
+
+    # Quotas of one account; an admin sets others for it (PATCH /v1/accounts/{id}/quotas).
+    quota_stored_bytes: int = Field(200 * 2**30, ge=0, description="Uploads, and what jobs made of them.")
+    quota_uploads: int = Field(10_000, ge=0, description="Uploads kept, finished or not.")
+    quota_open_uploads: int = Field(100, ge=0, description="Uploads begun and not finished.")
+    quota_active_jobs: int = Field(200, ge=0, description="Jobs that wait or run.")
+    quota_jobs_a_day: int = Field(2000, ge=0, description="Jobs begun within 24 hours.")
+    quota_open_checks: int = Field(100, ge=0, description="Models and datasets that wait for their check.")
+    quota_tokens: int = Field(500, ge=0, description="Tokens that work.")
+    quota_login_links: int = Field(20, ge=0, description="Ways into the dashboard not used yet.")
+    quota_licenses: int = Field(20_000, ge=0, description="Licenses given and not revoked.")
+    quota_idempotency_keys: int = Field(20_000, ge=0, description="Answers kept for a repeated POST.")
+    upload_seconds: int = Field(
+        7 * 24 * 3600, gt=0, description="An upload not finished, or finished and never used, goes after so long."
+    )
+    idempotency_seconds: int = Field(24 * 3600, gt=0, description="How long an answer is kept for a repeated POST.")
+
     monitor: bool = Field(
         default=True, description="Watch for callers who seem to copy a box and tell its owner; no answer changes."
     )

@@ -6,6 +6,7 @@ from sdb_service import lifecycle
 from sdb_service.broker import ring
 from sdb_service.lifecycle import DATASETS, MODELS
 from sdb_service.messages import CHECK_DATASET, CHECK_MODEL, RUN_JOB, SWEEP
+from sdb_service.quotas.freeing import sweep_rows, sweep_storage
 from sdb_service.runtime import WorkerRuntime, open_worker_runtime
 from worker.app import app, settings
 from worker.supervisor.checks import check
@@ -46,3 +47,5 @@ def sweep_task() -> None:
         ring(opened.celery, kind, row_id)
     for job_id in swept.given_up + swept.cancelled:
         clean_job(opened, job_id, keep=None)
+    sweep_storage(opened)
+    sweep_rows(opened)

@@ -7,7 +7,7 @@ from api.accounts import queries, schemas, service
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
 from api.paging import Page, PagingDep, page
-from sdb_service import identity
+from sdb_service import identity, quotas
 from sdb_service.errors import not_found
 from sdb_service.tables import Account, Token
 
@@ -59,7 +59,7 @@ def issue_token(
     body: schemas.NewToken, caller: CallerDep, session: WriteSession, runtime: RuntimeDep
 ) -> schemas.FreshToken:
     """The text of the token is in this answer and nowhere else; a repeated call makes another token."""
-    token, text = service.issue_token(session, caller, body, key=runtime.token_key)
+    token, text = service.issue_token(session, caller, body, key=runtime.token_key, settings=runtime.settings)
     return schemas.FreshToken.shown(token, text)
 
 
@@ -76,6 +76,7 @@ def revoke_token(token_id: str, caller: CallerDep, session: WriteSession) -> Non
 @router.post("/login-links", status_code=status.HTTP_201_CREATED, dependencies=allow("login.link"))
 def make_login_link(caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> schemas.LoginLink:
     """A one-time way into the dashboard for the caller."""
+    quotas.reserve(session, caller.account_id, {"login_links": 1}, settings=runtime.settings)
     text = identity.make_login_link(session, caller.account_id, key=runtime.token_key).reveal().decode()
     url = f"{runtime.settings.public_url}/dashboard/login/{text}"
     return schemas.LoginLink(url=url, expires_in_seconds=identity.LINK_SECONDS)

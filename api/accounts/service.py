@@ -6,11 +6,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.accounts import queries, schemas
-from sdb_service import clock, identity
+from sdb_service import clock, identity, quotas
 from sdb_service.errors import Conflict, Invalid, not_found
 from sdb_service.identity import Caller
 from sdb_service.recording import record_act
 from sdb_service.secret import Secret
+from sdb_service.settings import Settings
 from sdb_service.tables import Account, Token
 
 
@@ -49,11 +50,14 @@ def close_account(session: Session, caller: Caller, account_id: str) -> None:
     record_act(session, caller, "account.close", account_id, owner=account_id)
 
 
-def issue_token(session: Session, caller: Caller, wanted: schemas.NewToken, *, key: Secret) -> tuple[Token, Secret]:
+def issue_token(
+    session: Session, caller: Caller, wanted: schemas.NewToken, *, key: Secret, settings: Settings
+) -> tuple[Token, Secret]:
     """A token for oneself, or, by an admin, for somebody else; never more than what asks for it.
 
     Raises:
         NotFound: somebody else's account. Invalid: it would last longer or reach further than the caller's own token.
+        QuotaExceeded: the account has as many as it may.
     """
     account_id = wanted.account_id or caller.account_id
     if account_id != caller.account_id and not caller.is_admin:
@@ -61,6 +65,7 @@ def issue_token(session: Session, caller: Caller, wanted: schemas.NewToken, *, k
     _require_no_longer(caller, wanted.expires_at)
     _require_no_more(caller, wanted)
     queries.open_account(session, account_id)
+    quotas.reserve(session, account_id, {"tokens": 1}, settings=settings)
     token, text = identity.issue_token(
         session,
         account_id,

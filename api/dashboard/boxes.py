@@ -93,6 +93,7 @@ def grant_license(
     box_id: str,
     actor: ActorDep,
     session: WriteSession,
+    runtime: RuntimeDep,
     customer_id: Annotated[str, Form(min_length=1, max_length=40)],
     mode: Annotated[license_schemas.Mode, Form()] = "delivered",
     until: Annotated[date | None, Form()] = None,
@@ -107,5 +108,5 @@ def grant_license(
         max_downloads=max_downloads,
         max_predictions=None,
     )
-    license_service.grant(session, actor.caller, wanted)
+    license_service.grant(session, actor.caller, wanted, settings=runtime.settings)
     return back_to(f"/dashboard/boxes/{box_id}", done="granted")

@@ -35,5 +35,5 @@ def get_dataset(dataset_id: str, caller: CallerDep, session: ReadSession) -> sch
 
 
 @router.delete("/{dataset_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=allow("dataset.delete"))
-def delete_dataset(dataset_id: str, caller: CallerDep, session: WriteSession) -> None:
-    service.delete(session, caller, dataset_id)
+def delete_dataset(dataset_id: str, caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> None:
+    service.delete(session, caller, dataset_id, runtime=runtime)

@@ -4,12 +4,13 @@ from sqlalchemy.orm import Session
 
 from api.datasets import queries, schemas
 from api.uploads.queries import complete_upload
-from sdb_service import clock
+from sdb_service import clock, quotas
 from sdb_service.broker import ring_after_commit
 from sdb_service.errors import Invalid
 from sdb_service.identity import Caller
 from sdb_service.ids import new_id
 from sdb_service.lifecycle import DATASETS
+from sdb_service.quotas.freeing import free_unused
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Dataset
@@ -23,6 +24,9 @@ def create(session: Session, caller: Caller, wanted: schemas.NewDataset, *, runt
     if wanted.upload_id is not None:
         upload = complete_upload(session, caller, wanted.upload_id)
         account_id = upload.account_id
+    quotas.reserve(session, account_id, {"open_checks": 1}, settings=runtime.settings)
+    if wanted.upload_id is not None:
+        upload = complete_upload(session, caller, wanted.upload_id)  # again: under the lock it stays
         if not upload.filename.lower().endswith(KINDS):
             raise Invalid(
                 "dataset_kind_unknown",
@@ -45,8 +49,12 @@ def create(session: Session, caller: Caller, wanted: schemas.NewDataset, *, runt
     return dataset
 
 
-def delete(session: Session, caller: Caller, dataset_id: str) -> None:
-    """Take a dataset out of the lists; the boxes made with it stay."""
+def delete(session: Session, caller: Caller, dataset_id: str, *, runtime: Runtime) -> None:
+    """Take a dataset out of the lists, and its file out of the store; the boxes made with it stay."""
     dataset = queries.get_dataset(session, caller, dataset_id)
+    quotas.lock(session, dataset.account_id)
     dataset.deleted_at = clock.now()
+    session.flush()
+    if dataset.upload_id is not None:
+        free_unused(session, dataset.account_id, dataset.upload_id, runtime=runtime)
     record_act(session, caller, "dataset.delete", dataset.id, owner=dataset.account_id)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from api.datasets.queries import get_dataset
 from api.jobs import queries, schemas
 from api.models.queries import get_model
-from sdb_service import clock, lifecycle
+from sdb_service import clock, lifecycle, quotas
 from sdb_service.broker import ring_after_commit
 from sdb_service.errors import Conflict, Invalid, NotFound
 from sdb_service.identity import Caller
@@ -16,12 +16,17 @@ from sdb_service.ids import new_id
 from sdb_service.lifecycle import JOBS
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
-from sdb_service.tables import Dataset, Job, Model
+from sdb_service.tables import Dataset, Job, Model, Upload
+
+# Of the model's file: the state of a training, with its optimiser, is three of them and its box at most as many.
+_ARTIFACTS_TO_MODEL = 4
+_REPORT_BYTES = 16 * 2**20
 
 
 def create(session: Session, caller: Caller, wanted: schemas.NewJob, *, runtime: Runtime) -> Job:
-    """Queue one wrap of a ready model with a ready dataset of the same owner."""
-    model = get_model(session, caller, wanted.model_id)
+    """Queue one wrap of a ready model with a ready dataset of the same owner. Raises `QuotaExceeded` among others."""
+    reserved = _reserve(session, get_model(session, caller, wanted.model_id), runtime)
+    model = get_model(session, caller, wanted.model_id)  # again: under the lock its file stays
     dataset = get_dataset(session, caller, wanted.dataset_id)
     _require_ready(model, "model")
     _require_ready(dataset, "dataset")
@@ -41,6 +46,7 @@ def create(session: Session, caller: Caller, wanted: schemas.NewJob, *, runtime:
         state=JOBS.waiting,
         progress={},
         resume={},
+        reserved_bytes=reserved,
     )
     session.add(job)
     session.flush()
@@ -66,6 +72,14 @@ def report_of(job: Job, *, runtime: Runtime) -> dict[str, Any]:
         raise NotFound("report_missing", f"The job has no report: it {why}.")
     report: dict[str, Any] = json.loads(b"".join(runtime.storage.read(job.report_key)))
     return report
+
+
+def _reserve(session: Session, model: Model, runtime: Runtime) -> int:
+    """Room for one more job of this model's owner; the bytes that it holds until it ends."""
+    estimate = _ARTIFACTS_TO_MODEL * session.get_one(Upload, model.upload_id).size + _REPORT_BYTES
+    asked = {"active_jobs": 1, "jobs_a_day": 1, "stored_bytes": estimate}
+    quotas.reserve(session, model.account_id, asked, settings=runtime.settings)
+    return estimate
 
 
 def _require_ready(row: Model | Dataset, what: str) -> None:

@@ -16,8 +16,13 @@ boxes_router = APIRouter(prefix="/v1/boxes", tags=["licenses"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, dependencies=allow("license.grant"))
-def grant_license(body: schemas.NewLicense, caller: CallerDep, session: WriteSession, once: OnceDep) -> schemas.License:
-    return once.answer(session, body, lambda: schemas.License.of(service.grant(session, caller, body)), schemas.License)
+def grant_license(
+    body: schemas.NewLicense, caller: CallerDep, session: WriteSession, runtime: RuntimeDep, once: OnceDep
+) -> schemas.License:
+    def granted() -> schemas.License:
+        return schemas.License.of(service.grant(session, caller, body, settings=runtime.settings))
+
+    return once.answer(session, body, granted, schemas.License)
 
 
 @router.get("", dependencies=allow("license.list"))

@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session
 from api.accounts.queries import open_account
 from api.boxes.queries import get_own_box
 from api.licenses import queries, schemas
-from sdb_service import clock
+from sdb_service import clock, quotas
 from sdb_service.errors import Conflict, Invalid
 from sdb_service.identity import Caller
 from sdb_service.ids import new_id
 from sdb_service.recording import record_act
+from sdb_service.settings import Settings
 from sdb_service.tables import License
 
 
-def grant(session: Session, caller: Caller, wanted: schemas.NewLicense) -> License:
+def grant(session: Session, caller: Caller, wanted: schemas.NewLicense, *, settings: Settings) -> License:
     """Give a customer the right to a box's knowledge."""
     box = get_own_box(session, caller, wanted.box_id)
     customer = open_account(session, wanted.customer_id)
@@ -26,6 +27,7 @@ def grant(session: Session, caller: Caller, wanted: schemas.NewLicense) -> Licen
             "customer_role", f"Account {customer.id} is a {customer.role}; licenses go to accounts of role customer."
         )
     _require_future(wanted.expires_at)
+    quotas.reserve(session, box.account_id, {"licenses": 1}, settings=settings)
     granted = License(
         id=new_id("lic"),
         account_id=box.account_id,

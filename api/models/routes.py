@@ -35,5 +35,5 @@ def get_model(model_id: str, caller: CallerDep, session: ReadSession) -> schemas
 
 
 @router.delete("/{model_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=allow("model.delete"))
-def delete_model(model_id: str, caller: CallerDep, session: WriteSession) -> None:
-    service.delete(session, caller, model_id)
+def delete_model(model_id: str, caller: CallerDep, session: WriteSession, runtime: RuntimeDep) -> None:
+    service.delete(session, caller, model_id, runtime=runtime)

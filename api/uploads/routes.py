@@ -10,7 +10,7 @@ from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
 from api.uploads import queries, schemas, service
 from api.uploads.receiving import receive_part
-from sdb_service.errors import Conflict
+from sdb_service.errors import Conflict, NotFound
 from sdb_service.identity import Caller
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Upload
@@ -49,10 +49,15 @@ async def put_part(
     if runtime.storage.part_address(upload.storage_key, upload.multipart_ref, number) is not None:
         raise Conflict("part_goes_elsewhere", "Send parts to the addresses that GET /v1/uploads/{id} lists.")
     size = service.expected_size(upload, number)
-    received = await receive_part(
-        request.stream(), runtime.storage, upload.storage_key, number=number, size=size, sha256=x_content_sha256
-    )
-    await run_in_threadpool(_note_part, runtime, caller, upload_id, number, received.size, received.sha256)
+    try:
+        received = await receive_part(
+            request.stream(), runtime.storage, upload.storage_key, number=number, size=size, sha256=x_content_sha256
+        )
+        await run_in_threadpool(_note_part, runtime, caller, upload_id, number, received.size, received.sha256)
+    except (NotFound, FileNotFoundError):  # thrown away while this part came
+        await run_in_threadpool(runtime.storage.drop_parts, upload.storage_key, upload.multipart_ref)
+        await run_in_threadpool(_open_upload, runtime, caller, upload_id)
+        raise
     return schemas.Part(number=number, size=received.size, sha256=received.sha256)
 
 
@@ -62,9 +67,13 @@ def complete_upload(upload_id: str, caller: CallerDep, runtime: RuntimeDep) -> s
     with runtime.database.reading() as session:
         upload = queries.get_upload(session, caller, upload_id)
     found = upload.sha256 if upload.state == "complete" else service.join(upload, runtime=runtime)
-    with runtime.database.transaction() as session:
-        upload = service.finish(session, caller, upload_id, found=found, runtime=runtime)
-        answer = service.shown(session, upload, runtime=runtime)
+    try:
+        with runtime.database.transaction() as session:
+            upload = service.finish(session, caller, upload_id, found=found, runtime=runtime)
+            answer = service.shown(session, upload, runtime=runtime)
+    except NotFound:  # thrown away while it was joined
+        runtime.storage.delete(upload.storage_key)
+        raise
     service.require_verified(upload)  # after the commit: that the parts are gone must be remembered
     return answer
 

@@ -7,10 +7,11 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from api.uploads import queries, schemas
-from sdb_service import clock
+from sdb_service import clock, lifecycle, quotas
 from sdb_service.errors import Conflict, Invalid, TooLarge
 from sdb_service.identity import Caller
 from sdb_service.ids import new_id
+from sdb_service.quotas import freeing
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Upload, UploadPart
@@ -19,12 +20,14 @@ _ADDRESSES = 100
 
 
 def begin(session: Session, caller: Caller, wanted: schemas.NewUpload, *, runtime: Runtime) -> Upload:
-    """Open an upload. Raises `TooLarge` before a byte is sent."""
+    """Open an upload, which reserves its whole size. Raises `TooLarge` or `QuotaExceeded` before a byte is sent."""
     limit = runtime.settings.max_upload_bytes
     if wanted.size > limit:
         raise TooLarge(
             "upload_too_large", f"The file has {wanted.size} bytes and the limit is {limit}; send a smaller one."
         )
+    asked = {"stored_bytes": wanted.size, "uploads": 1, "open_uploads": 1}
+    quotas.reserve(session, caller.account_id, asked, settings=runtime.settings)
     upload_id = new_id("upl")
     key = f"uploads/{upload_id}/content"
     upload = Upload(
@@ -58,7 +61,7 @@ def parts_expected(upload: Upload) -> int:
 
 def note_part(session: Session, caller: Caller, upload_id: str, *, number: int, size: int, sha256: str) -> UploadPart:
     """Record a part that lies in the store; sent twice, the later one stands."""
-    queries.open_upload(session, caller, upload_id)
+    queries.open_upload(session, caller, upload_id, stays=True)
     part = session.merge(UploadPart(upload_id=upload_id, number=number, size=size, sha256=sha256))
     session.flush()
     return part
@@ -80,7 +83,9 @@ def join(upload: Upload, *, runtime: Runtime) -> str:
 
 def finish(session: Session, caller: Caller, upload_id: str, *, found: str, runtime: Runtime) -> Upload:
     """Record the whole file, or, where its digest is wrong, leave the upload open for the parts to be sent again."""
-    upload = queries.get_upload(session, caller, upload_id)
+    quotas.lock(session, queries.get_upload(session, caller, upload_id).account_id)
+    session.expire_all()
+    upload = queries.get_upload(session, caller, upload_id)  # again: under the lock nobody throws it away
     if upload.state == "complete":
         return upload
     if found != upload.sha256:
@@ -88,7 +93,8 @@ def finish(session: Session, caller: Caller, upload_id: str, *, found: str, runt
         upload.multipart_ref = runtime.storage.begin_parts(upload.storage_key)
         _forget_parts(session, upload_id)
         return upload
-    upload.state, upload.completed_at = "complete", clock.now()
+    lifecycle.complete_upload(session, upload_id)
+    session.refresh(upload)
     record_act(session, caller, "upload.complete", upload.id, owner=upload.account_id, detail={"sha256": found})
     return upload
 
@@ -103,11 +109,20 @@ def require_verified(upload: Upload) -> None:
 
 
 def discard(session: Session, caller: Caller, upload_id: str, *, runtime: Runtime) -> None:
-    """Throw an unfinished upload away. Raises `Conflict` for a finished one: models and datasets may stand on it."""
-    upload = queries.open_upload(session, caller, upload_id)
-    runtime.storage.drop_parts(upload.storage_key, upload.multipart_ref)
-    _forget_parts(session, upload_id)
-    session.delete(upload)
+    """Throw an upload away, and give its room back.
+
+    Raises:
+        Conflict: a model or dataset stands on it, or a job under way.
+    """
+    upload = queries.get_upload(session, caller, upload_id)
+    if freeing.abandon(session, upload.account_id, upload.id, runtime=runtime):
+        return
+    if not freeing.free_unused(session, upload.account_id, upload.id, runtime=runtime):
+        raise Conflict(
+            "upload_in_use",
+            "A model, a dataset or a job under way stands on this upload; delete or await those first.",
+        )
+    record_act(session, caller, "upload.delete", upload.id, owner=upload.account_id)
 
 
 def missing_parts(upload: Upload, runtime: Runtime) -> list[int]:

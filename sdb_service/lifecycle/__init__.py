@@ -29,6 +29,12 @@ from sdb_service.lifecycle.jobs import (
     tell,
 )
 from sdb_service.lifecycle.sweeping import Swept, sweep
+from sdb_service.lifecycle.uploads import (
+    abandon_upload,
+    complete_upload,
+    forget_upload,
+    free_upload,
+)
 
 __all__ = [
     "DATASETS",
@@ -38,12 +44,16 @@ __all__ = [
     "Claim",
     "Kind",
     "Swept",
+    "abandon_upload",
     "cancel",
     "cancel_now",
     "cancel_requested",
     "claim",
+    "complete_upload",
     "extend",
     "fail",
+    "forget_upload",
+    "free_upload",
     "keep_kappa",
     "note_progress",
     "publish_box",

@@ -31,9 +31,12 @@ def keep_kappa(session: Session, held: Claim, sealed: bytes) -> None:
     fence(session, held, kappa_in_flight=sealed, resume={})
 
 
-def publish_box(session: Session, held: Claim, box: Box, *, report_key: str | None) -> None:
-    """End the job and let its box appear, in one transaction: there is no box without a finished job."""
-    succeed(session, held, report_key=report_key)
+def publish_box(session: Session, held: Claim, box: Box, *, report_key: str | None, stored_bytes: int = 0) -> None:
+    """End the job and let its box appear, in one transaction: there is no box without a finished job.
+
+    `stored_bytes` is the size of all its artifacts, which takes the place of what the job had reserved.
+    """
+    succeed(session, held, report_key=report_key, stored_bytes=stored_bytes)
     session.add(box)
     session.flush()
 

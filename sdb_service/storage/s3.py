@@ -96,6 +96,8 @@ class S3Storage:
         self._s3.complete_multipart_upload(Bucket=self._bucket, Key=key, UploadId=ref, MultipartUpload={"Parts": etags})
 
     def drop_parts(self, key: str, ref: str | None) -> None:
+        if ref is None:
+            return
         try:
             self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=ref)
         except ClientError as error:

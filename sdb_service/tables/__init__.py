@@ -11,12 +11,14 @@ from sdb_service.tables.idempotency import IdempotentAnswer
 from sdb_service.tables.jobs import Job, JobEvent
 from sdb_service.tables.licenses import License
 from sdb_service.tables.models import Model
+from sdb_service.tables.quotas import AccountQuota
 from sdb_service.tables.uploads import Upload, UploadPart
 
 metadata = Base.metadata
 
 __all__ = [
     "Account",
+    "AccountQuota",
     "Alarm",
     "AuditEvent",
     "AuditHead",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdb_service import clock
@@ -22,6 +22,8 @@ class Job(Owned, Claimable, Base):
     seed: Mapped[int]
     precision: Mapped[str] = mapped_column(String(16), default="float32", server_default="float32")
     progress: Mapped[dict[str, Any]]
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # while it is not over
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # once it is
     resume: Mapped[dict[str, Any]]
     report_key: Mapped[str | None] = mapped_column(String(255))
     # Kappa under the workers' own key, for a later attempt; wiped by the statement that ends the job.

@@ -43,6 +43,7 @@ ROUTES: list[tuple[str, str, str, dict[str, object] | None]] = [
     ("license", "POST", "/v1/licenses/{id}/renew", EXPIRY),
     ("license", "POST", "/v1/licenses/{id}/revoke", None),
     ("account", "GET", "/v1/accounts/{id}", None),
+    ("account", "GET", "/v1/accounts/{id}/quotas", None),
     ("token", "DELETE", "/v1/tokens/{id}", None),
     ("box", "POST", "/v1/licenses", {"box_id": "{id}", "customer_id": "acc_none"}),
     ("upload", "POST", "/v1/datasets", {"name": "x", "upload_id": "{id}"}),
@@ -96,6 +97,7 @@ def test_every_route_with_an_id_is_in_the_list_above(house: House) -> None:
     not_owned = {
         ("DELETE", "/v1/accounts/"),  # the admin's alone
         ("PATCH", "/v1/accounts/"),  # the admin's alone
+        ("PATCH", "/v1/accounts//quotas"),  # the admin's alone
         ("POST", "/v1/boxes//distill"),  # tests of its own: whoever holds no license is told so
     }
     found = {

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Iterable
 
 import pytest
 
@@ -100,14 +101,28 @@ def test_a_whole_with_another_digest_is_dropped_and_can_be_sent_again(house: Hou
     assert send(house, provider, upload, CONTENT).json()["state"] == "complete"
 
 
-def test_a_finished_upload_takes_no_parts_and_is_not_discarded(house: House, provider: Person) -> None:
+def test_a_finished_upload_takes_no_parts_and_stays_while_something_stands_on_it(
+    house: House, provider: Person
+) -> None:
     upload = begin(house, provider, CONTENT)
     send(house, provider, upload, CONTENT)
+    assert house.post(provider, "/v1/datasets", {"name": "x", "upload_id": upload["id"]}).status_code == 201
 
     problem_of(put(house, provider, upload, 1, CONTENT[: upload["part_bytes"]]), 409, "upload_closed")
     path = f"/v1/uploads/{upload['id']}"
-    problem_of(house.http.delete(path, headers=provider.headers), 409, "upload_closed")
+    problem_of(house.http.delete(path, headers=provider.headers), 409, "upload_in_use")
     assert stored(house, upload) == [f"uploads/{upload['id']}/content"]
+
+
+def test_a_finished_upload_on_which_nothing_stands_is_thrown_away(house: House, provider: Person) -> None:
+    upload = begin(house, provider, CONTENT)
+    send(house, provider, upload, CONTENT)
+    path = f"/v1/uploads/{upload['id']}"
+
+    assert house.http.delete(path, headers=provider.headers).status_code == 204
+
+    assert stored(house, upload) == []
+    problem_of(house.get(provider, path), 404, "upload_not_found")
 
 
 def test_a_file_over_the_limit_is_refused_before_a_byte(house: House, provider: Person) -> None:
@@ -180,3 +195,43 @@ def test_a_discarded_upload_is_gone_with_its_parts(house: House, provider: Perso
 
     assert stored(house, upload) == []
     problem_of(house.get(provider, path), 404, "upload_not_found")
+
+
+def test_a_part_that_comes_while_its_upload_is_thrown_away_leaves_nothing(
+    house: House, provider: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(house, provider, CONTENT)
+    path = f"/v1/uploads/{upload['id']}"
+    storage = house.runtime.storage
+    write_part = storage.write_part
+
+    def write_and_lose(key: str, number: int, chunks: Iterable[bytes]) -> None:
+        write_part(key, number, chunks)
+        assert house.http.delete(path, headers=provider.headers).status_code == 204
+        write_part(key, number, [b"late"])
+
+    monkeypatch.setattr(storage, "write_part", write_and_lose)
+    problem_of(put(house, provider, upload, 1, CONTENT[: upload["part_bytes"]]), 404, "upload_not_found")
+
+    assert storage.parts(f"uploads/{upload['id']}/content", None) == {}
+
+
+def test_a_file_that_is_joined_while_its_upload_is_thrown_away_leaves_nothing(
+    house: House, provider: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(house, provider, CONTENT)
+    path = f"/v1/uploads/{upload['id']}"
+    storage = house.runtime.storage
+    join_parts = storage.join_parts
+
+    def join_and_lose(key: str, ref: str | None) -> None:
+        join_parts(key, ref)
+        content = b"".join(storage.read(key))
+        assert house.http.delete(path, headers=provider.headers).status_code == 204
+        storage.put_bytes(key, content)
+
+    monkeypatch.setattr(storage, "join_parts", join_and_lose)
+
+    problem_of(send(house, provider, upload, CONTENT), 404, "upload_not_found")
+
+    assert stored(house, upload) == []

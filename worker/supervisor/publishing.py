@@ -49,8 +49,9 @@ def publish(runtime: WorkerRuntime, held: Claim, place: Workplace, result: dict[
     if int8 is not None:
         box.int8_key, box.int8_sha256 = f"{prefix}/{BOX_INT8}", _sha256(int8)
         runtime.storage.put_file(box.int8_key, int8)
+    stored = sum(runtime.storage.size(key) for key in runtime.storage.keys(prefix))
     with runtime.database.transaction() as session:
-        lifecycle.publish_box(session, held, box, report_key=box.report_key)
+        lifecycle.publish_box(session, held, box, report_key=box.report_key, stored_bytes=stored)
         detail = {"job_id": job.id, "attempt": held.attempt}
         record_act(session, None, "box.make", box.id, owner=box.account_id, detail=detail)
 

@@ -1,0 +1,1 @@
+"""The quotas domain: what an account uses, and what it may use."""
