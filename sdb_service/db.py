@@ -7,20 +7,24 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 
+from sdb_service.secret import Secret
+
 _AFTER_COMMIT = "sdb_after_commit"
+_AUDIT_KEY = "sdb_audit_key"
 
 
 class Database:
     """An engine and the way to open a transaction on it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, audit_key: Secret | None = None) -> None:
         self.engine = _engine(url)
+        self._info: dict[str, Any] = {_AUDIT_KEY: audit_key}
         self._readers = self.engine.execution_options(sdb_read_only=True)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session for reading alone: it never waits for a writer, and what it changes is rolled back."""
-        with Session(self._readers, expire_on_commit=False) as session:
+        with Session(self._readers, expire_on_commit=False, info=self._info) as session:
             yield session  # closing rolls back; what was loaded stays readable
 
     @contextmanager
@@ -29,7 +33,7 @@ class Database:
 
         What was left with `after_commit` runs afterwards, in order, outside the transaction.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self.engine, expire_on_commit=False, info=self._info) as session:
             try:
                 yield session
                 session.commit()
@@ -50,6 +54,14 @@ def after_commit(session: Session, call: Callable[[], None]) -> None:
     An explicit list: SQLAlchemy's own `after_commit` event also fires when a savepoint is released.
     """
     session.info.setdefault(_AFTER_COMMIT, []).append(call)
+
+
+def audit_key(session: Session) -> Secret:
+    """The key of the audit log, which sessions carry so that whoever records an act need not be handed it."""
+    key: Secret | None = session.info.get(_AUDIT_KEY)
+    if key is None:
+        raise RuntimeError("nothing can be recorded here: open the database with the audit key")
+    return key
 
 
 def _engine(url: str) -> Engine:

@@ -32,7 +32,7 @@ def open_runtime(settings: Settings | None = None, *, celery: Celery | None = No
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return Runtime(
         settings=settings,
-        database=Database(settings.effective_database_url),
+        database=Database(settings.effective_database_url, audit_key=read_key_file(settings.effective_audit_key_file)),
         storage=open_storage(settings),
         keys=LocalKeyEncryption(settings.kek_file),
         token_key=read_key_file(settings.token_key_file),

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     token_key_file: Path = Field(
         _CONFIG / "token-key", description="Key of the keyed hash under which tokens are stored."
     )
+    audit_key_file: Path | None = Field(
+        None, description="Key of the audit log's chain, 32 bytes; none means audit-key beside the token key."
+    )
     signing_key_file: Path | None = Field(
         None,
         description="Ed25519 key that license files are signed with; none means signing-key beside the token key.",
@@ -107,6 +110,10 @@ class Settings(BaseSettings):
     @property
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'sdb.db'}"
+
+    @property
+    def effective_audit_key_file(self) -> Path:
+        return self.audit_key_file or self.token_key_file.with_name("audit-key")
 
     @property
     def effective_signing_key_file(self) -> Path:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sdb_service import audit
 from tests.api.problems import problem_of
 from tests.api.seeding import NOBODY, House, Person
+from tests.service.tampering import unguard
 
 
 def seen_by(house: House, who: Person) -> list[dict[str, Any]]:
@@ -67,6 +68,7 @@ def test_the_chain_holds_and_says_where_it_was_broken(any_house: House) -> None:
     with any_house.runtime.database.reading() as session:
         assert audit.first_bad_row(session) is None
     with any_house.runtime.database.transaction() as session:
+        unguard(session)
         session.execute(text("UPDATE audit_events SET actor_id = 'acc_nobody' WHERE number = 5"))
 
     with any_house.runtime.database.reading() as session:
