@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 
+from sdb_service.refusals import Refusals
 from sdb_service.secret import Secret
 
 _AFTER_COMMIT = "sdb_after_commit"
+_AFTER_ROLLBACK = "sdb_after_rollback"
 _AUDIT_KEY = "sdb_audit_key"
 
 
@@ -18,6 +20,7 @@ class Database:
 
     def __init__(self, url: str, *, audit_key: Secret | None = None) -> None:
         self.engine = _engine(url)
+        self.refusals = Refusals()
         self._info: dict[str, Any] = {_AUDIT_KEY: audit_key}
         self._readers = self.engine.execution_options(sdb_read_only=True)
 
@@ -31,18 +34,17 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed when the block ends and rolled back when it raises.
 
-        What was left with `after_commit` runs afterwards, in order, outside the transaction.
+        What was left with `after_commit` or `after_rollback` runs afterwards, in order, outside the transaction.
         """
         with Session(self.engine, expire_on_commit=False, info=self._info) as session:
             try:
                 yield session
                 session.commit()
             except BaseException:
-                session.rollback()
+                session.close()  # gives the connection back: what runs now may want to write
+                _run(session, _AFTER_ROLLBACK)
                 raise
-            waiting = session.info.pop(_AFTER_COMMIT, [])
-        for call in waiting:
-            call()
+        _run(session, _AFTER_COMMIT)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -54,6 +56,16 @@ def after_commit(session: Session, call: Callable[[], None]) -> None:
     An explicit list: SQLAlchemy's own `after_commit` event also fires when a savepoint is released.
     """
     session.info.setdefault(_AFTER_COMMIT, []).append(call)
+
+
+def after_rollback(session: Session, call: Callable[[], None]) -> None:
+    """Run `call` once the session's transaction has failed, and never if it is committed."""
+    session.info.setdefault(_AFTER_ROLLBACK, []).append(call)
+
+
+def _run(session: Session, when: str) -> None:
+    for call in session.info.pop(when, []):
+        call()
 
 
 def audit_key(session: Session) -> Secret:

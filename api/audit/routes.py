@@ -23,8 +23,10 @@ class AuditEvent(BaseModel):
     at: datetime
     action: str
     actor_id: str | None
+    user_id: str | None
     object_type: str
     object_id: str
+    outcome: str
     detail: dict[str, Any]
     address: str | None
     request_id: str | None

@@ -1,9 +1,9 @@
 """What holds the rows of the audit log together.
 
-Rows of version 0 carry a plain SHA-256 over the row before; whoever can write to the database can compute it too. Rows
-of version 1 carry HMAC-SHA256 (RFC 2104) under the audit key, over the row, the hash before it, and the proof that the
-head of the log carried at that moment. That proof is stored in the head alone and is gone with the next row, so who
-cuts the log off cannot put back the proof that belonged to its new end, and the next row to be written does not hide it.
+Rows of version 0 carry a plain SHA-256 over the row and the hash before it; whoever can write to the database can
+compute it too. Rows of version 1 carry HMAC-SHA256 (RFC 2104) under the audit key, also over the proof that the head of
+the log carried at that moment. The proof is stored in the head alone and is gone with the next row: who cuts the log
+off cannot put back the one that belonged to its new end, and the next row to be written does not hide it.
 """
 
 import hashlib

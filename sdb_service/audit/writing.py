@@ -14,7 +14,7 @@ from sdb_service.tables.audit import AuditEvent, AuditHead
 Outcome = Literal["done", "refused"]
 
 
-def record(
+def record(  # noqa: PLR0913 - a row has as many columns
     session: Session,
     action: str,
     *,

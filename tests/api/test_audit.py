@@ -47,6 +47,7 @@ def test_each_sees_what_concerns_them_and_the_admin_all(any_house: House) -> Non
         ("box.publish", box, provider.id),
         ("license.grant", held, provider.id),
         ("license.key", held, customer.id),
+        ("license.key_refused", held, customer.id),
         ("box.download", box, customer.id),
         ("license.suspend", held, provider.id),
         ("license.revoke", held, admin.id),
@@ -56,10 +57,11 @@ def test_each_sees_what_concerns_them_and_the_admin_all(any_house: House) -> Non
         "account.create",
         "token.issue",
         "license.key",
+        "license.key_refused",
         "box.download",
     ]
     assert seen_by(any_house, any_house.person("provider")) == []
-    assert [event["number"] for event in seen_by(any_house, admin)] == list(range(1, 10))
+    assert [event["number"] for event in seen_by(any_house, admin)] == list(range(1, 11))
     problem_of(any_house.get(NOBODY, "/v1/audit"), 401, "token_missing")
 
 
