@@ -11,17 +11,21 @@ from sdb_service.refusals import Refusals
 from sdb_service.secret import Secret
 
 _AFTER_COMMIT = "sdb_after_commit"
+_BEFORE_COMMIT = "sdb_before_commit"
 _AFTER_ROLLBACK = "sdb_after_rollback"
 _AUDIT_KEY = "sdb_audit_key"
+_KEEP_REVOKED = "sdb_keep_revoked"
 
 
 class Database:
     """An engine and the way to open a transaction on it."""
 
-    def __init__(self, url: str, *, audit_key: Secret | None = None) -> None:
+    def __init__(
+        self, url: str, *, audit_key: Secret | None = None, keep_revoked: Callable[[str, str], None] | None = None
+    ) -> None:
         self.engine = _engine(url)
         self.refusals = Refusals()
-        self._info: dict[str, Any] = {_AUDIT_KEY: audit_key}
+        self._info: dict[str, Any] = {_AUDIT_KEY: audit_key, _KEEP_REVOKED: keep_revoked}
         self._readers = self.engine.execution_options(sdb_read_only=True)
 
     @contextmanager
@@ -39,6 +43,9 @@ class Database:
         with Session(self.engine, expire_on_commit=False, info=self._info) as session:
             try:
                 yield session
+                if _BEFORE_COMMIT in session.info:
+                    session.flush()
+                    _run(session, _BEFORE_COMMIT)
                 session.commit()
             except BaseException:
                 session.close()  # gives the connection back: what runs now may want to write
@@ -58,6 +65,11 @@ def after_commit(session: Session, call: Callable[[], None]) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(call)
 
 
+def before_commit(session: Session, call: Callable[[], None]) -> None:
+    """Run `call` when all work of the transaction is done and only the commit is left."""
+    session.info.setdefault(_BEFORE_COMMIT, []).append(call)
+
+
 def after_rollback(session: Session, call: Callable[[], None]) -> None:
     """Run `call` once the session's transaction has failed, and never if it is committed."""
     session.info.setdefault(_AFTER_ROLLBACK, []).append(call)
@@ -74,6 +86,13 @@ def audit_key(session: Session) -> Secret:
     if key is None:
         raise RuntimeError("nothing can be recorded here: open the database with the audit key")
     return key
+
+
+def keep_revoked(session: Session, kind: str, object_id: str) -> None:
+    """See to it that the taking away of this object, in this transaction, outlasts a restored backup."""
+    keep: Callable[[str, str], None] | None = session.info.get(_KEEP_REVOKED)
+    if keep is not None:
+        before_commit(session, lambda: keep(kind, object_id))
 
 
 def _engine(url: str) -> Engine:

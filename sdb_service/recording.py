@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sdb_service import audit
-from sdb_service.db import Database
+from sdb_service.db import Database, keep_revoked
 from sdb_service.identity import Caller
 from sdb_service.logs import request_id
+from sdb_service.restoring.kinds import BY_ACTION
 
 
 def record_act(
@@ -24,8 +25,11 @@ def record_act(
 ) -> None:
     """Append `action`, such as `box.publish`, to the audit log in the caller's transaction.
 
+    What is taken away for good (see `restoring.kinds`) also leaves its tombstone in storage before the commit.
     `audience` are accounts besides the owner that are told of it, such as the customer of a license.
     """
+    if outcome == "done" and action in BY_ACTION:
+        keep_revoked(session, BY_ACTION[action].name, object_id)
     audit.record(
         session,
         action,

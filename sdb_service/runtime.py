@@ -6,6 +6,7 @@ from celery import Celery
 
 from sdb_service.broker import make_celery
 from sdb_service.db import Database
+from sdb_service.restoring import Keeper, Tombstones
 from sdb_service.sealing import KeyEncryption, LocalKeyEncryption, read_key_file
 from sdb_service.secret import Secret
 from sdb_service.settings import Settings
@@ -23,6 +24,8 @@ class Runtime:
     keys: KeyEncryption
     token_key: Secret
     signing: SigningKey
+    tombstones: Tombstones
+    keeper: Keeper
     celery: Celery
 
 
@@ -30,12 +33,25 @@ def open_runtime(settings: Settings | None = None, *, celery: Celery | None = No
     """Open everything the settings name. The database is not migrated here: see `migrations`."""
     settings = settings or Settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    audit_key = read_key_file(settings.effective_audit_key_file)
+    storage = open_storage(settings)
+    tombstones = Tombstones(storage, audit_key)
+    database = Database(settings.effective_database_url, audit_key=audit_key, keep_revoked=tombstones.leave_if_possible)
+    signing = SigningKey(settings.effective_signing_key_file)
     return Runtime(
         settings=settings,
-        database=Database(settings.effective_database_url, audit_key=read_key_file(settings.effective_audit_key_file)),
-        storage=open_storage(settings),
+        database=database,
+        storage=storage,
         keys=LocalKeyEncryption(settings.kek_file),
         token_key=read_key_file(settings.token_key_file),
-        signing=SigningKey(settings.effective_signing_key_file),
+        signing=signing,
+        tombstones=tombstones,
+        keeper=Keeper(
+            database,
+            tombstones,
+            signing,
+            head_seconds=settings.audit_head_seconds,
+            all_seconds=settings.reconcile_seconds,
+        ),
         celery=celery or make_celery(settings),
     )

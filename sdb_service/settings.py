@@ -25,6 +25,12 @@ class Settings(BaseSettings):
     audit_key_file: Path | None = Field(
         None, description="Key of the audit log's chain, 32 bytes; none means audit-key beside the token key."
     )
+    audit_head_seconds: float = Field(
+        10, gt=0, description="How often an API process signs the head of the audit log into storage, if it has moved."
+    )
+    reconcile_seconds: float = Field(
+        300, gt=0, description="How often an API process compares revocations with those in storage."
+    )
     signing_key_file: Path | None = Field(
         None,
         description="Ed25519 key that license files are signed with; none means signing-key beside the token key.",

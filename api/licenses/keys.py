@@ -28,7 +28,9 @@ def issue_key(session: Session, caller: Caller, license_id: str, *, runtime: Run
     Raises:
         NotFound: no such license of this customer.
         Forbidden: the license does not give out the key; the code says why.
+        Unavailable: the database may be a restored backup that does not know all revocations yet.
     """
+    runtime.keeper.require_current()
     found = queries.get_license(session, caller, license_id)
     if found.customer_id != caller.account_id:
         raise not_found("license", license_id)

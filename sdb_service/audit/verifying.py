@@ -34,7 +34,7 @@ class _Walk:
     """Where the walk stands: the row reached, what the next one must follow."""
 
     key: Secret
-    known: Mapping[int, str]  # hashes that signed heads vouch for, by number
+    known: Mapping[int, frozenset[str]]  # hashes that signed heads vouch for, by number
     keyed_by: int | None  # no row from here on is without the key
     number: int = 0
     hash: str = GENESIS
@@ -52,7 +52,7 @@ class _Walk:
             return f"row {number} is not under the audit key, as rows have been since before"
         if row.hash != digest(row, key=self.key, proof=self.proof):
             return f"row {number} was changed after it was written, or follows an end that was not the log's"
-        if self.known.get(number, row.hash) != row.hash:
+        if number in self.known and self.known[number] != {row.hash}:
             return f"row {number} is not the one that a signed head names"
         self.number, self.hash = number, row.hash
         if row.version == KEYED:
@@ -67,7 +67,7 @@ class _Walk:
 def first_bad_row(
     session: Session,
     *,
-    known: Mapping[int, str] | None = None,
+    known: Mapping[int, frozenset[str]] | None = None,
     keyed_by: int | None = None,
     tell: Callable[[int, int], None] | None = None,
 ) -> Flaw | None:
