@@ -22,5 +22,5 @@ def list_events(limit: Limit = 50, url: Url = LOCAL, token: Token = None, as_jso
 
 @app.command("verify")
 def verify(as_json: Json = False) -> None:
-    """On the machine of the service: check the chain of hashes; names the first bad row, with exit status 1."""
+    """On the machine of the service: check the chain and signed heads; names the first bad row, with exit status 1."""
     become("sdb_service.admin", ["audit-verify", *json_flag(as_json=as_json)])

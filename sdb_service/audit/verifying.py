@@ -20,6 +20,7 @@ _HEAD = (
     AuditHead.proof.label("proof"),
 )
 _EVERY = 10_000
+_RESTORED = "if a backup was restored, say so with: sdb admin reconcile --accept"
 
 
 class Flaw(NamedTuple):
@@ -53,7 +54,7 @@ class _Walk:
         if row.hash != digest(row, key=self.key, proof=self.proof):
             return f"row {number} was changed after it was written, or follows an end that was not the log's"
         if number in self.known and self.known[number] != {row.hash}:
-            return f"row {number} is not the one that a signed head names"
+            return f"row {number} is not the one that a signed head in storage names ({_RESTORED})"
         self.number, self.hash = number, row.hash
         if row.version == KEYED:
             self.keyed_from = self.keyed_from or number
@@ -102,7 +103,7 @@ def _wrong_end(walk: _Walk, head: Row[Any] | None) -> str | None:
     if ((head.proof or ""), head.keyed_from) != (walk.proof, walk.keyed_from):
         return "its head carries no proof that this is the end"
     beyond = [number for number in walk.known if number > walk.number]
-    return f"a signed head names row {max(beyond)}" if beyond else None
+    return f"a signed head in storage names row {max(beyond)} ({_RESTORED})" if beyond else None
 
 
 def _in_order(session: Session) -> Iterator[Row[Any]]:
