@@ -36,11 +36,11 @@ _LINES = 200
 def csv_answer(database: Database, caller: Caller, filters: Filters) -> StreamingResponse:
     """Everything the caller may see, newest first, as a download."""
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
-    lines = _lines(every_event(database, caller, filters))
+    lines = csv_lines(every_event(database, caller, filters))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _lines(events: Iterable[AuditEvent]) -> Iterator[str]:
+def csv_lines(events: Iterable[AuditEvent]) -> Iterator[str]:
     """The file in pieces of some hundred lines."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Protocol
 
 from sdb_service.secret import Secret
@@ -31,6 +32,8 @@ _FIELDS = (
     "request_id",
 )
 _KEYED_FIELDS = (*_FIELDS, "user_id", "outcome")
+_values = {names: attrgetter(*names) for names in (_FIELDS, _KEYED_FIELDS)}
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Event(Protocol):
@@ -56,7 +59,7 @@ def proof_of(number: int, row_hash: str, keyed_from: int, *, key: Secret) -> str
 
 
 def _canonical(event: Event, names: tuple[str, ...]) -> str:
-    fields = {name: getattr(event, name) for name in names}
+    fields = dict(zip(names, _values[names](event), strict=True))
     moment: datetime = fields["at"]
     fields["at"] = moment.isoformat()
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(fields)

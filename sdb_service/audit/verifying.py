@@ -1,6 +1,6 @@
 """Walking the audit log: the first row that does not fit, and why."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -110,4 +110,5 @@ def _in_order(session: Session) -> Iterator[Row[Any]]:
     """Every event with the head: in one statement, so that both are of one moment while others append."""
     statement = select(*_EVENT, *_HEAD).select_from(AuditHead)
     statement = statement.join(AuditEvent, true(), isouter=True).order_by(AuditEvent.number)
-    yield from session.execute(statement).yield_per(1000)
+    rows: Iterable[Any] = session.execute(statement).yield_per(1000)
+    yield from rows
