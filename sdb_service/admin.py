@@ -102,6 +102,7 @@ def reconcile(runtime: Runtime, *, accepted: bool) -> Told:
     again = [{"kind": kind, "id": object_id} for kind, object_id in found.again]
     fields = {"lost_heads": len(found.lost), "accepted": len(lost), "again": again, "forged": found.forged}
     said = [f"Taken away again: {len(again)}.", f"Signed heads that the log no longer has: {len(found.lost)}."]
+    said += [f"Tombstones that the service did not write: {found.forged}."] if found.forged else []
     return Told(fields, said + [f"Accepted as lost by a restored backup: {len(lost)}."] * accepted)
 
 

@@ -87,9 +87,11 @@ class Keeper:
         """Store the log's head if it has moved; None where it has not. Where it has moved back, compare first."""
         with self._database.reading() as session:
             head = heads.current_head(session)
-            if self._newest is not None and (head.number, head.hash) == (self._newest.number, self._newest.hash):
-                return None
-            stored = self._stored()
+        if self._newest is not None and (head.number, head.hash) == (self._newest.number, self._newest.hash):
+            return None
+        stored = self._stored()
+        with self._database.reading() as session:  # begun after storage was read: another process may be ahead of us
+            head = heads.current_head(session)
             older = stored is not None and not heads.fits(session, stored)
         if older and self._newest is not None:
             self._held = "the database is older than what storage knows"
