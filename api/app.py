@@ -1,5 +1,6 @@
 """The web application; `python -m api` serves it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -115,7 +116,10 @@ class _Application(FastAPI):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    keeper = app.state.runtime.keeper
+    await asyncio.to_thread(keeper.start, changed=app.state.forget)  # before the first request
     yield {"heads": app.state.heads}  # for the server's protocol, see api/predictions/wire.py
+    await asyncio.to_thread(keeper.stop)
     app.state.lane.close()
     app.state.last_use.close()
     app.state.runtime.database.close()

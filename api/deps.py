@@ -70,7 +70,9 @@ def optional_caller(request: Request, runtime: RuntimeDep) -> Caller | None:
     with runtime.database.reading() as session:
         found = identity.caller_of_token(session, text, key=runtime.token_key)
     request.app.state.last_use.note(found.token_id)
-    return replace(found, address=address_of(request))
+    caller = replace(found, address=address_of(request))
+    request.scope["sdb_caller"] = caller  # whose refusals go into the audit log, see api/errors.py
+    return caller
 
 
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from sdb_service.errors import QuotaExceeded, ServiceError, TooManyRequests
 from sdb_service.logs import request_id
+from sdb_service.recording import record_refusal
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ TITLES = {
     500: "Internal error",
     503: "Not available",
 }
+_RECORDED = frozenset({"role_not_allowed"})  # refusals that go into the audit log, on methods that change something
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FRAMEWORK_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _FRAMEWORK_DETAILS = {
     404: "There is nothing at this address; /docs lists what there is.",
@@ -110,9 +113,23 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _service(_request: Request, error: Exception) -> JSONResponse:
+def _service(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
+    if error.code in _RECORDED and request.method not in _SAFE:
+        _record(request, error)
     return from_service_error(error)
+
+
+def _record(request: Request, error: ServiceError) -> None:
+    """Write down who tried to do what only others may. The transaction of the act is over by now."""
+    caller = request.scope.get("sdb_caller")
+    if caller is None:
+        return
+    route = getattr(request.scope.get("route"), "path_format", "")  # without ids: an address may carry a secret
+    detail = {"method": request.method, "route": route}
+    database = request.app.state.runtime.database
+    owner = caller.account_id
+    record_refusal(database, caller, "account.refused", owner, owner=owner, code=error.code, detail=detail)
 
 
 def _validation(_request: Request, error: Exception) -> JSONResponse:

@@ -31,7 +31,11 @@ class Readiness:
         """What is wrong, by part; empty where the service can work. Parts are asked once, however many ask at once."""
         asking = self._asking
         if asking is None or asking.done():
-            parts = {"database": self._check_database, "storage": self._runtime.storage.check}
+            parts = {
+                "database": self._check_database,
+                "storage": self._runtime.storage.check,
+                "revocations": self._runtime.keeper.check,
+            }
             asking = self._asking = asyncio.ensure_future(self._failures(parts))
         return await asyncio.shield(asking)
 
@@ -66,7 +70,7 @@ def live() -> dict[str, str]:
 
 @router.get("/readyz", response_model=None, dependencies=declare("service.health"))
 async def ready(request: Request) -> dict[str, str] | JSONResponse:
-    """Whether the database and the store answer, and the database is migrated; without them nothing can be served."""
+    """Whether the database and the store answer, and the database is migrated and no older than the store knows."""
     failures = await request.app.state.readiness.failures()
     if failures:
         return JSONResponse({"status": "unavailable", **failures}, status_code=503)

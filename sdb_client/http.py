@@ -65,9 +65,11 @@ class Wire:
     def delete(self, path: str) -> None:
         self.send("DELETE", path)
 
-    def pages(self, path: str, shape: type[Shape], *, page_size: int = 100) -> Iterator[Shape]:
-        """Every object of a list, newest first, page after page as they are asked for."""
-        params: dict[str, str | int | float | bool] = {"limit": page_size}
+    def pages(
+        self, path: str, shape: type[Shape], *, page_size: int = 100, filters: Params | None = None
+    ) -> Iterator[Shape]:
+        """Every object of a list, newest first, page after page as they are asked for; `filters` narrow it."""
+        params: dict[str, str | int | float | bool] = {**(filters or {}), "limit": page_size}
         while True:
             page = from_json(_Page, self.get(path, params=params))
             for entry in page.data:

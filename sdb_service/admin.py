@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import migrations
-from sdb_service import audit, identity, rotation
+from sdb_service import audit, identity, restoring, rotation
+from sdb_service.audit import heads
 from sdb_service.errors import Conflict, NotFound, ServiceError
 from sdb_service.launcher.whereabouts import public_address
 from sdb_service.recording import record_act
@@ -72,17 +73,38 @@ def login_link(runtime: Runtime, *, account: str, public_url: str | None = None)
 
 
 def audit_verify(runtime: Runtime) -> Told:
-    """Walk the audit log's chain of hashes.
+    """Walk the audit log's chain, and hold it against every signed head in storage.
 
     Raises:
-        Conflict: a row does not fit; the first such is named.
+        Conflict: a row does not fit; the first such is named. Or a signed head is not what the service signed.
     """
+    signed = heads.all_heads(runtime.storage, public_key=runtime.signing.public_key_text)
     with runtime.database.reading() as session:
-        bad = audit.first_bad_row(session)
+        known, keyed_by = heads.vouched(session, signed)
+        bad = audit.first_bad_row(session, known=known, keyed_by=keyed_by, tell=_tell_progress)
     if bad is not None:
-        number, why = bad
-        raise Conflict("audit_broken", f"The audit log is broken at row {number}: {why}.")
-    return Told({"intact": True}, ["The audit log is intact."])
+        raise Conflict("audit_broken", f"The audit log is broken at row {bad.number}: {bad.why}.")
+    return Told({"intact": True, "signed_heads": len(signed)}, ["The audit log is intact."])
+
+
+def audit_head(runtime: Runtime) -> Told:
+    """Sign where the audit log ends now, and store it."""
+    with runtime.database.reading() as session:
+        head = heads.current_head(session)
+    heads.keep_head(runtime.storage, head, signing=runtime.signing)
+    fields = {"number": head.number, "hash": head.hash, "at": head.at, "key_id": runtime.signing.key_id}
+    return Told(fields, [f"{head.number} {head.hash}", f"Signed with key {runtime.signing.key_id}."])
+
+
+def reconcile(runtime: Runtime, *, accepted: bool) -> Told:
+    """Take away again what a restored backup has forgotten was taken away; `accepted`: its lost rows are known of."""
+    found = restoring.reconcile(runtime.database, runtime.tombstones, runtime.signing)
+    lost = restoring.accept(runtime.database, runtime.tombstones, runtime.signing) if accepted else []
+    again = [{"kind": kind, "id": object_id} for kind, object_id in found.again]
+    fields = {"lost_heads": len(found.lost), "accepted": len(lost), "again": again, "forged": found.forged}
+    said = [f"Taken away again: {len(again)}.", f"Signed heads that the log no longer has: {len(found.lost)}."]
+    said += [f"Tombstones that the service did not write: {found.forged}."] if found.forged else []
+    return Told(fields, said + [f"Accepted as lost by a restored backup: {len(lost)}."] * accepted)
 
 
 def migrate(runtime: Runtime) -> Told:
@@ -146,10 +168,16 @@ def _chosen(options: argparse.Namespace) -> Callable[[Runtime], Told]:
         "issue-token": lambda runtime: issue_token(runtime, account=options.account),
         "login-link": lambda runtime: login_link(runtime, account=options.account, public_url=options.url),
         "audit-verify": audit_verify,
+        "audit-head": audit_head,
+        "reconcile": lambda runtime: reconcile(runtime, accepted=options.accept),
         "migrate": migrate,
         "rotate-kek": lambda runtime: rotate_kek(runtime, forget_old=options.forget_old),
     }
     return commands[options.command]
+
+
+def _tell_progress(done: int, of: int) -> None:
+    sys.stderr.write(f"{done} of {of} rows fit\n")
 
 
 def _complain(code: str, detail: str, *, as_json: bool) -> int:
@@ -184,10 +212,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--account", required=True, help="name of the account")
     linking.add_argument("--url", help="where the service is reached; SDB_PUBLIC_URL where it is left out")
     verifying = commands.add_parser("audit-verify", help="check the audit log's chain of hashes")
+    heading = commands.add_parser("audit-head", help="sign where the audit log ends, and store it")
+    reconciling = commands.add_parser("reconcile", help="after a restored backup: take away again what was taken away")
+    reconciling.add_argument("--accept", action="store_true", help="say that rows lost from the audit log are known of")
     migrating = commands.add_parser("migrate", help="bring the database up to date")
     rotating = commands.add_parser("rotate-kek", help="wrap all sealed keys under a new key-encryption key")
     rotating.add_argument("--forget-old", action="store_true", help="drop the local keys that nothing needs any more")
-    for command in (creating, issuing, linking, verifying, migrating, rotating):
+    for command in (creating, issuing, linking, verifying, heading, reconciling, migrating, rotating):
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     return parser
 

@@ -6,6 +6,7 @@ from celery import Celery
 
 from sdb_service.broker import make_celery
 from sdb_service.db import Database
+from sdb_service.restoring import Keeper, Tombstones
 from sdb_service.sealing import (
     KeyEncryption,
     RotatingKeys,
@@ -17,6 +18,7 @@ from sdb_service.sealing import (
 )
 from sdb_service.secret import Secret
 from sdb_service.settings import Settings
+from sdb_service.signing import SigningKey
 from sdb_service.storage import Storage, open_storage
 
 
@@ -27,6 +29,7 @@ class Ground:
     settings: Settings
     database: Database
     storage: Storage
+    tombstones: Tombstones
     celery: Celery
 
 
@@ -36,6 +39,8 @@ class Runtime(Ground):
 
     keys: RotatingKeys
     token_key: Secret
+    signing: SigningKey
+    keeper: Keeper
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,20 @@ class WorkerRuntime(Ground):
 def open_runtime(settings: Settings | None = None, *, celery: Celery | None = None) -> Runtime:
     """Open everything the settings name. The database is not migrated here: see `migrations`."""
     settings = settings or Settings()
+    ground = _ground(settings, celery)
+    signing = SigningKey(settings.effective_signing_key_file)
     return Runtime(
-        *_ground(settings, celery), keys=open_keys(settings), token_key=read_key_file(settings.token_key_file)
+        **vars(ground),
+        keys=open_keys(settings),
+        token_key=read_key_file(settings.token_key_file),
+        signing=signing,
+        keeper=Keeper(
+            ground.database,
+            ground.tombstones,
+            signing,
+            head_seconds=settings.audit_head_seconds,
+            all_seconds=settings.reconcile_seconds,
+        ),
     )
 
 
@@ -58,10 +75,12 @@ def open_worker_runtime(settings: Settings | None = None, *, celery: Celery | No
     """Open what a worker needs; no private key and no token key is read."""
     settings = settings or Settings()
     in_flight = SymmetricKeyEncryption(settings.effective_worker_key_file)
-    return WorkerRuntime(*_ground(settings, celery), sealer=open_sealer(settings), in_flight=in_flight)
+    return WorkerRuntime(**vars(_ground(settings, celery)), sealer=open_sealer(settings), in_flight=in_flight)
 
 
-def _ground(settings: Settings, celery: Celery | None) -> tuple[Settings, Database, Storage, Celery]:
+def _ground(settings: Settings, celery: Celery | None) -> Ground:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
-    return settings, database, open_storage(settings), celery or make_celery(settings)
+    audit_key, storage = read_key_file(settings.effective_audit_key_file), open_storage(settings)
+    tombstones = Tombstones(storage, audit_key)
+    database = Database(settings.effective_database_url, audit_key=audit_key, keep_revoked=tombstones.leave_if_possible)
+    return Ground(settings, database, storage, tombstones, celery or make_celery(settings))

@@ -1,9 +1,13 @@
 """The plain lists: models, datasets, the audit log."""
 
-from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from urllib.parse import urlencode
 
-from api.audit.routes import AuditEvent, visible_events
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from api.audit.export import csv_answer
+from api.audit.queries import FiltersDep, visible_events
+from api.audit.routes import AuditEvent
 from api.dashboard import queries as shown
 from api.dashboard.access import viewing
 from api.dashboard.rendering import page
@@ -34,7 +38,14 @@ def list_datasets(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep, 
 
 
 @router.get("/audit", dependencies=viewing("audit.list"))
-def list_audit(viewer: ViewerDep, session: ReadSession, paging: PagingDep) -> HTMLResponse:
-    found = page_of(session, visible_events(viewer.caller), by=AuditRow.number, paging=paging, shape=AuditEvent.of)
+def list_audit(viewer: ViewerDep, session: ReadSession, paging: PagingDep, filters: FiltersDep) -> HTMLResponse:
+    wanted = visible_events(viewer.caller, filters)
+    found = page_of(session, wanted, by=AuditRow.number, paging=paging, shape=AuditEvent.of)
     names = shown.account_names(session, viewer.caller, [event.actor_id for event in found.data])
-    return page("audit.html", viewer, events=found, names=names)
+    given = filters.given
+    return page("audit.html", viewer, events=found, names=names, filters=given, query=urlencode(given))
+
+
+@router.get("/audit.csv", dependencies=viewing("audit.list"))
+def export_audit(viewer: ViewerDep, runtime: RuntimeDep, filters: FiltersDep) -> StreamingResponse:
+    return csv_answer(runtime.database, viewer.caller, filters)

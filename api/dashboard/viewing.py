@@ -37,6 +37,7 @@ def get_viewer(request: Request, runtime: RuntimeDep) -> Viewer:
         found, opened = identity.caller_of_session(session, text, key=runtime.token_key)
     caller = Caller(found.account_id, found.role, found.name, address_of(request))
     viewer = Viewer(caller, opened.csrf)
+    request.scope["sdb_caller"] = caller
     request.scope["sdb_viewer"] = viewer  # the frame names the person on error pages too
     return viewer
 

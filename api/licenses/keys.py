@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from api.licenses import queries
 from api.licenses.validity import VALID, key_reason_code, refusal
 from sdb_service import clock, tracing
-from sdb_service.errors import not_found
+from sdb_service.db import after_rollback
+from sdb_service.errors import Forbidden, not_found
 from sdb_service.identity import Caller
-from sdb_service.recording import record_act
+from sdb_service.recording import record_act, record_refusal
 from sdb_service.runtime import Runtime
 from sdb_service.sealing import derive, key_context, unseal
 from sdb_service.secret import Secret
@@ -27,11 +28,17 @@ def issue_key(session: Session, caller: Caller, license_id: str, *, runtime: Run
     Raises:
         NotFound: no such license of this customer.
         Forbidden: the license does not give out the key; the code says why.
+        Unavailable: the database may be a restored backup that does not know all revocations yet.
     """
+    runtime.keeper.require_current()
     found = queries.get_license(session, caller, license_id)
     if caller.role != "customer" or found.customer_id != caller.account_id:
         raise not_found("license", license_id)
-    _count_download(session, found)
+    try:
+        _count_download(session, found)
+    except Forbidden as refused:
+        _record_once_over(session, caller, found, refused.code, runtime=runtime)
+        raise
     box = session.get_one(Box, found.box_id)
     content = key_file(box, license_kappa(session, box, found.id, runtime=runtime))
     detail = {"box_id": box.id, "download": found.downloads}
@@ -81,6 +88,14 @@ def _sealed_key(session: Session, box: Box) -> SealedKey:
 
 def _context(row: SealedKey) -> str:
     return key_context(account_id=row.account_id, box_id=row.box_id, key_id=row.id, version=row.version)
+
+
+def _record_once_over(session: Session, caller: Caller, found: License, code: str, *, runtime: Runtime) -> None:
+    license_id, owner = found.id, found.account_id
+    after_rollback(
+        session,
+        lambda: record_refusal(runtime.database, caller, "license.key_refused", license_id, owner=owner, code=code),
+    )
 
 
 def _count_download(session: Session, found: License) -> None:

@@ -59,6 +59,21 @@ def rotate_kek(
     become(_MODULE, ["rotate-kek", *(["--forget-old"] if forget_old else []), *json_flag(as_json=as_json)])
 
 
+@app.command("audit-head")
+def audit_head(as_json: Json = False) -> None:
+    """On the machine of the service: sign where the audit log ends, and store it."""
+    become(_MODULE, ["audit-head", *json_flag(as_json=as_json)])
+
+
+@app.command("reconcile")
+def reconcile(
+    accept: Annotated[bool, typer.Option("--accept", help="Rows lost from the audit log are known of.")] = False,
+    as_json: Json = False,
+) -> None:
+    """On the machine of the service, after a restored backup: take away again what was taken away since."""
+    become(_MODULE, ["reconcile", *(["--accept"] if accept else []), *json_flag(as_json=as_json)])
+
+
 @app.command("accounts")
 def accounts(limit: Limit = 50, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
     """List the accounts."""

@@ -91,10 +91,12 @@ def environment_of(settings: Settings, *, inherited: Mapping[str, str] | None, p
 
 
 def worker_environment(settings: Settings, env: Mapping[str, str]) -> dict[str, str]:
-    """The same for a worker: it is told where the public half lies and the workers' own key, and no private key."""
+    """The same for a worker: it is told where the public half lies, the workers' own key and the audit log's, and no
+    private key."""
     public, own = settings.effective_kek_public_file, settings.effective_worker_key_file
     closed = {"SDB_KEK_FILE": os.devnull, "SDB_TOKEN_KEY_FILE": os.devnull}
-    return {**env, **closed, "SDB_KEK_PUBLIC_FILE": str(public.absolute()), "SDB_WORKER_KEY_FILE": str(own.absolute())}
+    given = {"KEK_PUBLIC_FILE": public, "WORKER_KEY_FILE": own, "AUDIT_KEY_FILE": settings.effective_audit_key_file}
+    return {**env, **closed, **{f"SDB_{name}": str(path.absolute()) for name, path in given.items()}}
 
 
 def _as_text(value: object) -> str:

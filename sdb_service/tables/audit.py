@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdb_service.tables.base import Base
@@ -17,12 +17,15 @@ class AuditEvent(Base):
     at: Mapped[datetime]
     action: Mapped[str] = mapped_column(String(64), index=True)
     actor_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    user_id: Mapped[str | None] = mapped_column(String(40))
     account_id: Mapped[str | None] = mapped_column(String(40), index=True)
     object_type: Mapped[str] = mapped_column(String(32))
     object_id: Mapped[str] = mapped_column(String(40), index=True)
     detail: Mapped[dict[str, Any]]
     address: Mapped[str | None] = mapped_column(String(64))
     request_id: Mapped[str | None] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(8), default="done", server_default="done")
+    version: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")  # 1: hashed under the audit key
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
 
@@ -35,3 +38,5 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+    keyed_from: Mapped[int | None]  # the first row hashed under the audit key
+    proof: Mapped[str | None] = mapped_column(String(64))  # that the log ended here, under the audit key

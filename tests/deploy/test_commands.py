@@ -39,13 +39,15 @@ def test_migrate_makes_the_tables_and_the_keys(stand: Stand) -> None:
     tables = inspect(engine).get_table_names()
     engine.dispose()
     assert "jobs" in tables
-    assert _modes(stand.folder / "keys") == dict.fromkeys(("kek", "token-key", "pgpass", "s3-credentials"), 0o600)
+    assert _modes(stand.folder / "keys") == dict.fromkeys(
+        ("kek", "token-key", "signing-key", "pgpass", "s3-credentials"), 0o600
+    )
 
 
 @pytest.mark.trust
 def test_the_workers_volume_has_the_public_half_and_no_private_key(stand: Stand) -> None:
     found = _modes(stand.folder / "worker-keys")
-    assert found == {**dict.fromkeys(("worker-key", "pgpass", "s3-credentials"), 0o600), "kek.pub": 0o644}
+    assert found == {**dict.fromkeys(("worker-key", "audit-key", "pgpass", "s3-credentials"), 0o600), "kek.pub": 0o644}
     private = json.loads((stand.folder / "keys" / "kek").read_text())["keys"][0]["private"]
     texts = [file.read_bytes() for file in (stand.folder / "worker-keys").iterdir()]
     assert [text for text in texts if private.encode() in text or base64.b64decode(private) in text] == []

@@ -7,6 +7,7 @@ import pytest
 
 import migrations
 from sdb_service.db import Database
+from sdb_service.sealing import read_key_file
 from sdb_service.settings import Settings
 from tests.servers import profiles
 from tests.servers.processes import ServerMissing
@@ -66,6 +67,7 @@ def any_settings(any_profile: Profile) -> Settings:
 def database(any_settings: Settings) -> Iterator[Database]:
     """SQLite, then Postgres, as the migrations make them."""
     migrations.upgrade(any_settings)
-    opened = Database(any_settings.effective_database_url)
+    key = read_key_file(any_settings.effective_audit_key_file)
+    opened = Database(any_settings.effective_database_url, audit_key=key)
     yield opened
     opened.close()

@@ -11,6 +11,7 @@ from sdb_service import audit, clock
 from sdb_service.db import Database
 from sdb_service.ids import new_id
 from sdb_service.tables import AuditEvent, AuditHead
+from tests.service.tampering import unguard
 
 _DETAIL = {
     "name": "Größe \u2028 \U0001f511",
@@ -91,7 +92,7 @@ TAMPERING: dict[str, tuple[int, Callable[[Session], object]]] = {
     "the link": (4, lambda session: _edit(session, 4, previous_hash="f" * 64)),
     "a row deleted": (3, _delete),
     "two rows swapped": (3, _reorder),
-    "a row slipped in": (4, _insert_in_the_middle),
+    "a row slipped in": (3, _insert_in_the_middle),
     "a row added at the end": (6, lambda session: _insert(session, number=6)),
     "the end cut off": (4, _truncate),
     "all rows gone": (1, _empty),
@@ -103,6 +104,7 @@ TAMPERING: dict[str, tuple[int, Callable[[Session], object]]] = {
 def test_tampering_is_found_at_its_row(database: Database, number: int, tamper: Callable[[Session], object]) -> None:
     _append(database, 5)
     with database.transaction() as session:
+        unguard(session)
         tamper(session)
     found = _first_bad_row(database)
     assert found is not None
@@ -154,7 +156,7 @@ def _record(session: Session, step: int) -> None:
     )
 
 
-def _first_bad_row(database: Database) -> tuple[int, str] | None:
+def _first_bad_row(database: Database) -> audit.Flaw | None:
     with database.reading() as session:
         return audit.first_bad_row(session)
 
