@@ -9,6 +9,7 @@ from sdb_service.db import Database
 from sdb_service.sealing import KeyEncryption, LocalKeyEncryption, read_key_file
 from sdb_service.secret import Secret
 from sdb_service.settings import Settings
+from sdb_service.signing import SigningKey
 from sdb_service.storage import Storage, open_storage
 
 
@@ -21,6 +22,7 @@ class Runtime:
     storage: Storage
     keys: KeyEncryption
     token_key: Secret
+    signing: SigningKey
     celery: Celery
 
 
@@ -34,5 +36,6 @@ def open_runtime(settings: Settings | None = None, *, celery: Celery | None = No
         storage=open_storage(settings),
         keys=LocalKeyEncryption(settings.kek_file),
         token_key=read_key_file(settings.token_key_file),
+        signing=SigningKey(settings.effective_signing_key_file),
         celery=celery or make_celery(settings),
     )

@@ -22,6 +22,13 @@ class Settings(BaseSettings):
     token_key_file: Path = Field(
         _CONFIG / "token-key", description="Key of the keyed hash under which tokens are stored."
     )
+    signing_key_file: Path | None = Field(
+        None,
+        description="Ed25519 key that license files are signed with; none means signing-key beside the token key.",
+    )
+    license_file_seconds: int = Field(
+        14 * 24 * 3600, gt=0, description="How long a license file is good; never longer than its license."
+    )
     database_url: str = Field("", description="SQLAlchemy address; empty means SQLite in the data folder.")
     broker_url: str = Field("", description="Celery broker; empty means a folder in the data folder.")
     s3_bucket: str = Field("", description="Bucket for files; empty means a folder in the data folder.")
@@ -100,6 +107,10 @@ class Settings(BaseSettings):
     @property
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'sdb.db'}"
+
+    @property
+    def effective_signing_key_file(self) -> Path:
+        return self.signing_key_file or self.token_key_file.with_name("signing-key")
 
     @property
     def embedded_broker(self) -> bool:

@@ -38,7 +38,7 @@ def test_migrate_makes_the_tables_and_the_keys(stand: Stand) -> None:
     engine.dispose()
     keys = {file.name: file.stat().st_mode & 0o777 for file in (stand.folder / "keys").iterdir()}
     assert "jobs" in tables
-    assert keys == dict.fromkeys(("kek", "token-key", "pgpass", "s3-credentials"), 0o600)
+    assert keys == dict.fromkeys(("kek", "token-key", "signing-key", "pgpass", "s3-credentials"), 0o600)
 
 
 def test_bucket_makes_a_bucket_once(stand: Stand) -> None:
