@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 import migrations
-from api import health, metrics, reference
+from api import health, metrics, reference, signing_keys
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
 from api.boxes.routes import router as boxes
@@ -38,6 +38,28 @@ except ImportError:  # httptools is not for every system; without it all request
     Heads = None  # type: ignore[assignment, misc]
 
 
+_ROUTERS = (
+    health.router,
+    metrics.router,
+    reference.router,
+    accounts,
+    uploads,
+    models,
+    datasets,
+    jobs,
+    report_schema,
+    boxes,
+    licensed_boxes,
+    alarms,
+    licenses,
+    predictions,
+    open_inference,
+    audit,
+    signing_keys.router,
+    dashboard,
+)
+
+
 def create_app(runtime: Runtime | None = None) -> FastAPI:
     """The application on a runtime; without one, on what the environment's settings name, migrated first."""
     if runtime is None:
@@ -55,25 +77,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     _equip(app, runtime)
     install_error_handlers(app)
-    for router in (
-        health.router,
-        metrics.router,
-        reference.router,
-        accounts,
-        uploads,
-        models,
-        datasets,
-        jobs,
-        report_schema,
-        boxes,
-        licensed_boxes,
-        alarms,
-        licenses,
-        predictions,
-        open_inference,
-        audit,
-        dashboard,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
     app.add_middleware(RateLimit, settings=runtime.settings)
     return app

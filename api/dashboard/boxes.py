@@ -20,6 +20,7 @@ from api.paging import PagingDep
 from api.paging import page as page_of
 from sdb_service import tracing
 from sdb_service.errors import Invalid
+from sdb_service.licensing import Mode
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Box
 
@@ -93,7 +94,7 @@ def grant_license(
     actor: ActorDep,
     session: WriteSession,
     customer_id: Annotated[str, Form(min_length=1, max_length=40)],
-    mode: Annotated[license_schemas.Mode, Form()] = "delivered",
+    mode: Annotated[Mode, Form()] = "delivered",
     until: Annotated[date | None, Form()] = None,
     max_downloads: Annotated[int | None, Form(ge=1)] = None,
 ) -> RedirectResponse:
