@@ -17,6 +17,8 @@ def upgrade() -> None:
     )
     op.add_column("licenses", sa.Column("valid_for_days", sa.Integer(), nullable=True))
     op.add_column("licenses", sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("licenses", sa.Column("end_told", sa.DateTime(timezone=True), nullable=True))
+    op.execute("UPDATE licenses SET end_told = expires_at WHERE expires_at <= CURRENT_TIMESTAMP")  # old news
     op.add_column("licenses", sa.Column("transfers", sa.Integer(), nullable=False, server_default="0"))
     op.create_table(
         "past_holders",
@@ -42,5 +44,5 @@ def downgrade() -> None:
     op.drop_table("signing_keys")
     op.drop_index(op.f("ix_past_holders_customer_id"), table_name="past_holders")
     op.drop_table("past_holders")
-    for column in ("transfers", "first_used_at", "valid_for_days", "entitlements"):
+    for column in ("transfers", "end_told", "first_used_at", "valid_for_days", "entitlements"):
         op.drop_column("licenses", column)

@@ -1,7 +1,7 @@
 """What becomes of a license: one table of states and acts, and one statement for each change.
 
 People's decisions are stored (active, suspended, revoked). That a license has ended is never stored: an active one
-whose `expires_at` has come is expired from that instant on, whether or not anything runs at that time.
+whose `expires_at` has come is expired from that instant on, whatever runs then or not (`endings` only tells of it).
 """
 
 from collections.abc import Mapping

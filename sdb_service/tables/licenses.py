@@ -25,6 +25,7 @@ class License(Owned, Base):
     expires_at: Mapped[datetime | None]
     valid_for_days: Mapped[int | None]  # from the first use, which sets expires_at
     first_used_at: Mapped[datetime | None]
+    end_told: Mapped[datetime | None]  # the end that both sides were told has come; decides nothing
     max_downloads: Mapped[int | None]
     downloads: Mapped[int] = mapped_column(default=0)
     max_predictions: Mapped[int | None]

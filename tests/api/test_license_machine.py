@@ -1,7 +1,6 @@
 """Licenses under any order of acts, uses and hours: the service decides as a model of a page does."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from tests.api.license_model import Model
 from tests.api.moving import MovingClock, moving_clock
 from tests.api.networks import NPY, as_npy, random_pixels
 from tests.api.seeding import House
@@ -20,44 +20,6 @@ pytestmark = pytest.mark.trust
 ENTITLEMENTS = ("key:download", "distill", "box:download")
 HOLDERS = st.integers(0, 2)
 HOURS = st.integers(1, 24 * 6)
-
-
-@dataclass
-class Model:
-    """What a license should be, in the plainest words."""
-
-    id: str
-    box: str
-    holder: int
-    mode: str
-    entitlements: tuple[str, ...]
-    end: datetime | None
-    days: int | None
-    most_downloads: int | None
-    most_predictions: int | None
-    decided: str = "active"
-    first_use: datetime | None = None
-    downloads: int = 0
-    predictions: int = 0
-    transfers: int = 0
-
-    def state(self, now: datetime) -> str:
-        has_ended = self.end is not None and self.end <= now
-        return "expired" if self.decided == "active" and has_ended else self.decided
-
-    def refusal(self, now: datetime, wanted: str) -> str | None:
-        if self.state(now) != "active":
-            return f"license_{self.state(now)}"
-        if self.mode == "hosted" and wanted != "distill":
-            return "license_hosted"
-        return None if wanted in self.entitlements else "license_not_entitled"
-
-    def used(self, now: datetime) -> None:
-        if self.first_use is None:
-            self.first_use = now
-            if self.days is not None:
-                counted = now + timedelta(days=self.days)
-                self.end = counted if self.end is None else min(self.end, counted)
 
 
 class LicenseMachine(RuleBasedStateMachine):
