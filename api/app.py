@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 import migrations
-from api import health, metrics, reference
+from api import health, metrics, reference, signing_keys
 from api.access import actions_of, require_declared
 from api.accounts.routes import router as accounts
 from api.audit.routes import router as audit
@@ -46,6 +46,29 @@ except ImportError:  # httptools is not for every system; without it all request
 WRITERS = 16  # at once in one process; of its 40 threads, see `api.deps`
 
 
+_ROUTERS = (
+    health.router,
+    metrics.router,
+    reference.router,
+    accounts,
+    quotas,
+    uploads,
+    models,
+    datasets,
+    jobs,
+    report_schema,
+    boxes,
+    licensed_boxes,
+    alarms,
+    licenses,
+    predictions,
+    open_inference,
+    audit,
+    signing_keys.router,
+    dashboard,
+)
+
+
 def create_app(runtime: Runtime | None = None) -> FastAPI:
     """The application on a runtime; without one, on what the environment's settings name, migrated first."""
     if runtime is None:
@@ -62,26 +85,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     _equip(app, runtime)
-    for router in (
-        health.router,
-        metrics.router,
-        reference.router,
-        accounts,
-        quotas,
-        uploads,
-        models,
-        datasets,
-        jobs,
-        report_schema,
-        boxes,
-        licensed_boxes,
-        alarms,
-        licenses,
-        predictions,
-        open_inference,
-        audit,
-        dashboard,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
     require_declared(app)
     app.add_middleware(RateLimit, settings=runtime.settings)

@@ -127,6 +127,8 @@ RULES: tuple[Rule, ...] = (
     Rule("license.reinstate", "licenses:write", admin=ANY, owner=OWN,    customer=NOTHING),
     Rule("license.renew",    "licenses:write", admin=ANY, owner=OWN,     customer=NOTHING),
     Rule("license.revoke",   "licenses:write", admin=ANY, owner=OWN,     customer=NOTHING),
+    Rule("license.transfer", "licenses:write", admin=ANY, owner=OWN,     customer=NOTHING),
+    Rule("license.file",     "licenses:read",  admin=ANY, owner=OWN,     member=OWN,     customer=HELD),
     Rule("license.key",      "keys:download",  admin=NOTHING, owner=NOTHING, member=NOTHING, customer=HELD),
     # What is recorded and measured.
     Rule("audit.list",       "audit:read",     admin=ANY, owner=OWN,     member=OWN,     customer=OWN),

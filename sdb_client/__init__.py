@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sdb_client.errors import JobFailed as JobFailed
     from sdb_client.errors import KeyShapeMismatch as KeyShapeMismatch
     from sdb_client.errors import KeyUnreadable as KeyUnreadable
+    from sdb_client.errors import LicenseFileRefused as LicenseFileRefused
     from sdb_client.errors import NotAllowed as NotAllowed
     from sdb_client.errors import NotFound as NotFound
     from sdb_client.errors import NotSignedIn as NotSignedIn
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from sdb_client.jobs import Job as Job
     from sdb_client.jobs import JobEvent as JobEvent
     from sdb_client.keys import Key as Key
+    from sdb_client.license_files import LicenseFile as LicenseFile
     from sdb_client.licenses import License as License
+    from sdb_client.licenses import SigningKey as SigningKey
     from sdb_client.licenses import Suspect as Suspect
     from sdb_client.licenses import Trace as Trace
     from sdb_client.models import Dataset as Dataset
@@ -71,6 +74,7 @@ _HOMES = {
         "JobFailed",
         "KeyShapeMismatch",
         "KeyUnreadable",
+        "LicenseFileRefused",
         "NotAllowed",
         "NotFound",
         "NotSignedIn",
@@ -86,7 +90,8 @@ _HOMES = {
     ),
     "jobs": ("Job", "JobEvent"),
     "keys": ("Key",),
-    "licenses": ("License", "Suspect", "Trace"),
+    "license_files": ("LicenseFile",),
+    "licenses": ("License", "SigningKey", "Suspect", "Trace"),
     "models": ("Dataset", "InputSpec", "Model", "Reason"),
     "predicting": ("ClassProb", "Prediction", "Predictions"),
     "uploads": ("Upload",),

@@ -22,6 +22,7 @@ What can go wrong, as a picture:
   x OutputTaken
   x KeyUnreadable
   x KeyShapeMismatch
+  x LicenseFileRefused
 """
 
 from collections.abc import Mapping
@@ -169,6 +170,10 @@ class KeyShapeMismatch(SDBError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("key_shape_mismatch", detail)
+
+
+class LicenseFileRefused(SDBError):
+    """A license file is not to be believed, or not for what it is shown for; `code` says why."""
 
 
 _BY_STATUS: Mapping[int, type[ProblemError]] = {

@@ -1,6 +1,6 @@
 """Licenses: the right of a customer to a box's knowledge, and the key it opens with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,10 @@ _TRACE_SECONDS = 600.0  # thousands of licenses of large keys take minutes
 
 @dataclass(frozen=True)
 class License:
-    """One customer's right to one box. `valid` says whether it is good now, and `reason`, a stable code, why not."""
+    """One customer's right to one box. `valid` says whether it is good now, and `reason`, a stable code, why not.
+
+    Where `valid_for_days` is set, `expires_at` is counted from `first_used_at`, and not set before that.
+    """
 
     id: str
     box_id: str
@@ -35,6 +38,25 @@ class License:
     max_downloads: int | None = None
     max_predictions: int | None = None
     images_per_minute: int | None = None
+    predictions: int = 0
+    entitlements: tuple[str, ...] = ()
+    valid_for_days: int | None = None
+    first_used_at: datetime | None = None
+    transfers: int = 0
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A public key of the service: what its license files are checked with. Old ones stay; one is `current`."""
+
+    id: str
+    public_key: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class _SigningKeys:
+    data: tuple[SigningKey, ...]
 
 
 @dataclass(frozen=True)
@@ -72,20 +94,26 @@ class Licenses:
         customer_id: str,
         *,
         mode: Mode = "delivered",
+        entitlements: Sequence[str] | None = None,
         expires_at: datetime | None = None,
+        valid_for_days: int | None = None,
         max_downloads: int | None = None,
         max_predictions: int | None = None,
         images_per_minute: int | None = None,
     ) -> License:
         """Give a customer the right to your box: to its key (`delivered`), or to answers that never show it (`hosted`).
 
-        `expires_at` needs a time zone.
+        `entitlements` are all that the mode gives (`key:download`, `distill` and `box:download`, or `distill` alone),
+        unless you name fewer. The license ends at `expires_at`, which needs
+        a time zone, or `valid_for_days` after its first use, or whichever of both comes sooner.
         """
         body = {
             "box_id": box_id,
             "customer_id": customer_id,
             "mode": mode,
+            "entitlements": None if entitlements is None else list(entitlements),
             "expires_at": expires_at.isoformat() if expires_at else None,
+            "valid_for_days": valid_for_days,
             "max_downloads": max_downloads,
             "max_predictions": max_predictions,
             "images_per_minute": images_per_minute,
@@ -108,13 +136,36 @@ class Licenses:
         return from_json(License, self._wire.act(path("v1", "licenses", license_id, "reinstate")))
 
     def renew(self, license_id: str, *, expires_at: datetime | None) -> License:
-        """Give a license a new end; None means without end."""
+        """Give a license a new end, also one that has expired; None means without end."""
         body = {"expires_at": expires_at.isoformat() if expires_at else None}
         return from_json(License, self._wire.act(path("v1", "licenses", license_id, "renew"), body, repeatable=True))
 
     def revoke(self, license_id: str) -> License:
-        """End a license for good. A key that was delivered before cannot be called back."""
+        """End a license for good.
+
+        Everything under a hosted one ends at once. A key that was delivered before cannot be called back.
+        """
         return from_json(License, self._wire.act(path("v1", "licenses", license_id, "revoke")))
+
+    def transfer(self, license_id: str, customer_id: str) -> License:
+        """Give a license to another customer, with what is left of it; whoever held it is refused at once.
+
+        A key that they were delivered before cannot be called back. Raises Conflict where the license is revoked.
+        """
+        body = {"customer_id": customer_id}
+        return from_json(License, self._wire.act(path("v1", "licenses", license_id, "transfer"), body))
+
+    def file(self, license_id: str) -> bytes:
+        """The license as a signed file, good for some days where the service cannot be asked; see `license_files`.
+
+        Raises:
+            NotAllowed: the license is not good now; the code says why.
+        """
+        return self._wire.send("GET", path("v1", "licenses", license_id, "file")).content
+
+    def signing_keys(self) -> Sequence[SigningKey]:
+        """The public keys of the service, the one in use first. Take them once, over a connection you trust."""
+        return from_json(_SigningKeys, self._wire.get("/v1/signing-keys")).data
 
     def key(self, license_id: str) -> Key:
         """The key, for the customer of an active `delivered` license. Counted, and recorded in the audit log.

@@ -5,6 +5,7 @@ from functools import lru_cache
 from sdb_service import lifecycle
 from sdb_service.broker import ring
 from sdb_service.lifecycle import DATASETS, MODELS
+from sdb_service.lifecycle.endings import tell_endings
 from sdb_service.messages import CHECK_DATASET, CHECK_MODEL, RUN_JOB, SWEEP
 from sdb_service.quotas.freeing import sweep_rows, sweep_storage
 from sdb_service.runtime import WorkerRuntime, open_worker_runtime
@@ -37,12 +38,13 @@ def check_dataset_task(dataset_id: str) -> None:
 
 @app.task(name=SWEEP)
 def sweep_task() -> None:
-    """Put right what a dead worker or a forgetful broker left."""
+    """Put right what a dead worker or a forgetful broker left, and tell of licenses that have ended."""
     opened = runtime()
     with opened.database.transaction() as session:
         swept = lifecycle.sweep(
             session, max_attempts=settings.max_attempts, ring_after_seconds=max(30.0, 3 * settings.sweep_seconds)
         )
+        tell_endings(session)
     for kind, row_id in swept.ring:
         ring(opened.celery, kind, row_id)
     for job_id in swept.given_up + swept.cancelled:

@@ -1,12 +1,13 @@
 """Finding boxes."""
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, literal, select
 from sqlalchemy.orm import Session
 
 from api.deps import owned
 from sdb_service import clock
-from sdb_service.errors import Forbidden, not_found
+from sdb_service.errors import not_found
 from sdb_service.identity import Caller
+from sdb_service.lifecycle.licenses import is_in
 from sdb_service.tables import Box, License
 
 
@@ -29,20 +30,16 @@ def is_owner(caller: Caller | None, box: Box) -> bool:
     return caller.is_admin or (caller.role == "provider" and caller.account_id == box.account_id)
 
 
-def is_licensed(
-    session: Session, caller: Caller, box_id: str, *, modes: tuple[str, ...] = ("delivered", "hosted")
-) -> bool:
-    """Whether the caller, a customer, holds a license for the box, of one of these modes, that is active now."""
-    if caller.role != "customer":
-        return False
-    statement = select(License.id).where(
-        License.box_id == box_id,
-        License.customer_id == caller.account_id,
-        License.mode.in_(modes),
-        License.state == "active",
-        or_(License.expires_at.is_(None), License.expires_at > clock.now()),
-    )
-    return session.execute(statement.limit(1)).first() is not None
+def is_licensed(session: Session, caller: Caller, box_id: str) -> bool:
+    """Whether the caller holds a license for the box that is active now."""
+    statement = held_licenses(caller, box_id).where(is_in("active", clock.now()))
+    return session.execute(statement.with_only_columns(License.id).limit(1)).first() is not None
+
+
+def held_licenses(caller: Caller, box_id: str) -> Select[License]:
+    """A customer's licenses for a box, in whatever state, newest first; who is no customer any more has none."""
+    statement = select(License).where(License.box_id == box_id, License.customer_id == caller.account_id)
+    return statement.where(literal(caller.role == "customer")).order_by(License.id.desc())
 
 
 def get_usable_box(session: Session, caller: Caller | None, box_id: str) -> Box:
@@ -61,23 +58,6 @@ def get_box_of_party(session: Session, caller: Caller, box_id: str) -> Box:
     if box is None or not _is_party(session, caller, box):
         raise not_found("box", box_id)
     return box
-
-
-def require_weights(session: Session, caller: Caller, box: Box) -> None:
-    """Let the owner and holders of delivered licenses have the weights.
-
-    Attack: with the weights and some hundred open answers, kappa is the solution of a regression.
-
-    Raises:
-        Forbidden: the caller holds hosted licenses alone.
-    """
-    if is_owner(caller, box):
-        return
-    if not is_licensed(session, caller, box.id, modes=("delivered",)):
-        raise Forbidden(
-            "license_hosted",
-            "A hosted license gives no weights: whoever has them can compute the key. Ask for a delivered license.",
-        )
 
 
 def _is_party(session: Session, caller: Caller | None, box: Box) -> bool:

@@ -9,7 +9,6 @@ from api.access import allow
 from api.boxes import queries, schemas, service
 from api.deps import CallerDep, OptionalCaller, ReadSession, RuntimeDep, WriteSession
 from api.paging import Page, PagingDep, page
-from sdb_service.recording import record_act
 from sdb_service.tables import Box
 
 router = APIRouter(prefix="/v1/boxes", tags=["boxes"])
@@ -52,13 +51,11 @@ def get_checkpoint(
     runtime: RuntimeDep,
     kind: Annotated[str, Query(alias="format", pattern="^(safetensors|onnx)$")] = "safetensors",
 ) -> StreamingResponse:
-    """The box's weights, for its owner and holders of delivered licenses; recorded in the audit log.
+    """The box's weights, for its owner and customers entitled to `box:download`; recorded in the audit log.
 
     Both formats are float32, also where predictions come from int8: that file is made for this service's processors.
     """
-    box = queries.get_box_of_party(session, caller, box_id)
-    queries.require_weights(session, caller, box)
-    record_act(session, caller, "box.download", box.id, owner=box.account_id, detail={"format": kind})
+    box = service.give_weights(session, caller, box_id, form=kind)
     key, digest = (box.onnx_key, box.onnx_sha256) if kind == "onnx" else (box.checkpoint_key, box.checkpoint_sha256)
     headers = {
         "Content-Disposition": f'attachment; filename="{box.id}.{kind}"',

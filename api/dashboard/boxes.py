@@ -1,6 +1,6 @@
 """Pages of boxes: evidence, publication, licenses."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -12,6 +12,7 @@ from api.dashboard import alarms, evidence
 from api.dashboard import queries as shown
 from api.dashboard.access import viewing
 from api.dashboard.rendering import back_to, page
+from api.dashboard.terms import last_moment_of
 from api.dashboard.viewing import ActorDep, Viewer, ViewerDep
 from api.deps import ReadSession, RuntimeDep, WriteSession
 from api.jobs.queries import get_job
@@ -21,6 +22,7 @@ from api.paging import PagingDep
 from api.paging import page as page_of
 from sdb_service import tracing
 from sdb_service.errors import Invalid
+from sdb_service.licensing import GIVES, Entitlement, Mode
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Box
 
@@ -95,16 +97,23 @@ def grant_license(
     session: WriteSession,
     runtime: RuntimeDep,
     customer_id: Annotated[str, Form(min_length=1, max_length=40)],
-    mode: Annotated[license_schemas.Mode, Form()] = "delivered",
+    mode: Annotated[Mode, Form()] = "delivered",
+    entitlements: Annotated[list[Entitlement] | None, Form()] = None,
     until: Annotated[date | None, Form()] = None,
-    max_downloads: Annotated[int | None, Form(ge=1)] = None,
+    valid_for_days: Annotated[int | None, Form(ge=1, le=36_500)] = None,
+    max_downloads: Annotated[int | None, Form(ge=1, lt=2**31)] = None,
 ) -> RedirectResponse:
-    """`until` is the last day of the license, counted in UTC."""
+    """`until` is the last day of the license, counted in UTC. Ticks that the mode cannot give are passed over."""
+    given = None if entitlements is None else [each for each in GIVES[mode] if each in entitlements]
+    if given == []:
+        raise Invalid("entitlements_missing", f"Tick something that a {mode} license can give.")
     wanted = license_schemas.NewLicense(
         box_id=box_id,
         customer_id=customer_id.strip(),
         mode=mode,
-        expires_at=datetime.combine(until, time.max, UTC) if until else None,
+        entitlements=given,
+        expires_at=last_moment_of(until),
+        valid_for_days=valid_for_days,
         max_downloads=max_downloads,
         max_predictions=None,
     )

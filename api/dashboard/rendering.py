@@ -13,6 +13,8 @@ _DONE = {
     "granted": "License granted.",
     "suspended": "License suspended; it can be reinstated.",
     "reinstated": "License reinstated.",
+    "renewed": "License renewed.",
+    "transferred": "License transferred: whoever held it is refused from now on.",
     "revoked": "License revoked for good.",
     "cancelled": "Cancel requested; a running job stops at its next step.",
 }

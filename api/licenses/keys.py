@@ -10,11 +10,12 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from api.licenses import queries
-from api.licenses.validity import VALID, key_reason_code, refusal
 from sdb_service import clock, tracing
 from sdb_service.db import after_rollback
 from sdb_service.errors import Forbidden, not_found
 from sdb_service.identity import Caller
+from sdb_service.licensing import VALID, entitlements_of, reason_code, refusal
+from sdb_service.lifecycle.licenses import end_of_first_use, first_use, is_in
 from sdb_service.recording import record_act, record_refusal
 from sdb_service.runtime import Runtime
 from sdb_service.sealing import derive, key_context, unseal
@@ -40,8 +41,8 @@ def issue_key(session: Session, caller: Caller, license_id: str, *, runtime: Run
         _record_once_over(session, caller, found, refused.code, runtime=runtime)
         raise
     box = session.get_one(Box, found.box_id)
-    content = key_file(box, license_kappa(session, box, found.id, runtime=runtime))
-    detail = {"box_id": box.id, "download": found.downloads}
+    content = key_file(box, license_kappa(session, box, found.mark, runtime=runtime))
+    detail = {"box_id": box.id, "download": found.downloads, "customer_id": found.customer_id}
     record_act(session, caller, "license.key", found.id, owner=found.account_id, detail=detail)
     return content, box.id
 
@@ -53,12 +54,15 @@ def open_kappa(session: Session, box: Box, *, runtime: Runtime) -> npt.NDArray[n
     return np.frombuffer(opened.reveal(), dtype="<f4").reshape(row.shape)
 
 
-def license_kappa(session: Session, box: Box, license_id: str, *, runtime: Runtime) -> npt.NDArray[np.float32]:
-    """What a delivered license gives out, always the same: kappa with its mark; kappa itself where it is too small."""
+def license_kappa(session: Session, box: Box, name: str, *, runtime: Runtime) -> npt.NDArray[np.float32]:
+    """What one holder of a delivered license is given, always the same: kappa with the mark of this name.
+
+    Kappa itself where it is too small for marks.
+    """
     kappa = open_kappa(session, box, runtime=runtime)
     if not tracing.is_marked(kappa.size):
         return kappa
-    mark = tracing.mark_of(tracing_secret(session, box, runtime=runtime), license_id, kappa.shape)
+    mark = tracing.mark_of(tracing_secret(session, box, runtime=runtime), name, kappa.shape)
     return tracing.marked(kappa, mark, std=box.input["std"])
 
 
@@ -99,21 +103,26 @@ def _record_once_over(session: Session, caller: Caller, found: License, code: st
 
 
 def _count_download(session: Session, found: License) -> None:
-    # One statement, so that of two requests for the last download exactly one gets it.
+    # One statement, so that of two requests for the last download exactly one gets it, and no former holder any.
+    if "key:download" not in entitlements_of(found):  # these never change
+        raise refusal(reason_code(found, "key:download"))
+    now, customer = clock.now(), found.customer_id
     statement = (
         update(License)
         .where(
             License.id == found.id,
-            License.state == "active",
-            License.mode == "delivered",
-            or_(License.expires_at.is_(None), License.expires_at > clock.now()),
+            License.customer_id == customer,
+            is_in("active", now),
             or_(License.max_downloads.is_(None), License.downloads < License.max_downloads),
         )
-        .values(downloads=License.downloads + 1)
+        .values(downloads=License.downloads + 1, **first_use(now, end_of_first_use(now, found.valid_for_days)))
         .returning(License.downloads)
+        .execution_options(synchronize_session=False)
     )
     counted = session.execute(statement).scalar_one_or_none()
     session.refresh(found)
     if counted is None:
-        reason = key_reason_code(found)
+        if found.customer_id != customer:
+            raise not_found("license", found.id)
+        reason = reason_code(found, "key:download")
         raise refusal("license_downloads_used_up" if reason == VALID else reason)

@@ -1,11 +1,21 @@
 """Finding licenses."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sdb_service.errors import not_found
 from sdb_service.identity import Caller
-from sdb_service.tables import License
+from sdb_service.tables import License, PastHolder
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds or held a license."""
+
+    license_id: str
+    customer_id: str
 
 
 def visible_licenses(caller: Caller) -> Select[License]:
@@ -31,3 +41,12 @@ def get_given_license(session: Session, caller: Caller, license_id: str) -> Lice
     if not caller.is_admin and (caller.role != "provider" or found.account_id != caller.account_id):
         raise not_found("license", license_id)
     return found
+
+
+def holders_of_keys(session: Session, box_id: str) -> dict[str, Holder]:
+    """All who ever held a delivered license for a box, by the name that the mark in their key is drawn for."""
+    delivered = select(License).where(License.box_id == box_id, License.mode == "delivered")
+    lost = select(PastHolder).join(License, License.id == PastHolder.license_id)
+    lost = lost.where(License.box_id == box_id, License.mode == "delivered")
+    now = {row.mark: Holder(row.id, row.customer_id) for row in session.execute(delivered).scalars()}
+    return now | {row.mark: Holder(row.license_id, row.customer_id) for row in session.execute(lost).scalars()}

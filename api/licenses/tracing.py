@@ -5,18 +5,17 @@ import hashlib
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
-from sqlalchemy import select
 
 from api.bodies.decoding import decode
 from api.bodies.geometry import Batch, Geometry
 from api.boxes.queries import get_own_box
-from api.licenses import keys, schemas
+from api.licenses import keys, queries, schemas
 from sdb_service import tracing
 from sdb_service.errors import Invalid, Malformed
 from sdb_service.identity import Caller
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
-from sdb_service.tables import Box, License
+from sdb_service.tables import Box
 
 KEY_FILE = "application/octet-stream"
 
@@ -82,20 +81,19 @@ def read_found(body: bytes, content_type: str, box: Box) -> Batch:
 
 def _attributed(runtime: Runtime, box: Box, found: Batch) -> schemas.Trace:
     with runtime.database.reading() as session:
-        given = select(License.id, License.customer_id).where(License.box_id == box.id, License.mode == "delivered")
-        customers = {row.id: row.customer_id for row in session.execute(given)}
+        holders = queries.holders_of_keys(session, box.id)
         kappa = keys.open_kappa(session, box, runtime=runtime)
         secret = keys.tracing_secret(session, box, runtime=runtime)
     if not tracing.is_marked(found.size):
         return _answer(box, "trace_input_too_small", [], compared=0)
-    if not customers:
+    if not holders:
         return _answer(box, "trace_no_licenses", [], compared=0)
-    marks = ((name, tracing.mark_of(secret, name, found.shape)) for name in customers)
-    scores = tracing.scores(found, kappa, marks, licenses=len(customers))
+    marks = ((name, tracing.mark_of(secret, name, found.shape)) for name in holders)
+    scores = tracing.scores(found, kappa, marks, licenses=len(holders))
     suspects = [
         schemas.Suspect(
-            license_id=score.license_id,
-            customer_id=customers[score.license_id],
+            license_id=holders[score.license_id].license_id,
+            customer_id=holders[score.license_id].customer_id,
             z=round(score.z, 1),
             false_accusation=score.false_accusation,
         )
@@ -103,7 +101,7 @@ def _attributed(runtime: Runtime, box: Box, found: Batch) -> schemas.Trace:
         if score.accused
     ]
     unnamed = "trace_mark_lost" if tracing.is_related(found, kappa) else "trace_unrelated"
-    return _answer(box, "trace_found" if suspects else unnamed, suspects, compared=len(customers))
+    return _answer(box, "trace_found" if suspects else unnamed, suspects, compared=len(holders))
 
 
 def _answer(box: Box, reason: str, suspects: list[schemas.Suspect], *, compared: int) -> schemas.Trace:

@@ -48,7 +48,7 @@ class Charges:
         else:
             own = Due(caller.account_id, settings.images_per_minute)
         if head.kind == "distill" and standing.images_per_minute is not None:
-            return own, Due(standing.licenses[0], standing.images_per_minute)
+            return own, Due(standing.licenses[0].id, standing.images_per_minute)
         box = standing.box
         if head.kind == "distill" or standing.is_owner or box.images_per_minute is None:
             return (own,)

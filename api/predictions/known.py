@@ -44,6 +44,14 @@ class KnownBox:
         )
 
 
+@dataclass(frozen=True)
+class HeldLicense:
+    """What must be known of a license to count images against it."""
+
+    id: str
+    valid_for_days: int | None
+
+
 @dataclass(frozen=True, eq=False)
 class Standing:
     """A caller before a box: that they may ask it is settled."""
@@ -52,7 +60,7 @@ class Standing:
     box: KnownBox
     is_owner: bool
     kappa: npt.NDArray[np.float32] | None = field(default=None, repr=False)  # [C, H, W], for `distill` alone
-    licenses: tuple[str, ...] = ()  # active ones, newest first, for `distill` alone
+    licenses: tuple[HeldLicense, ...] = ()  # active ones, newest first, for `distill` alone
     images_per_minute: int | None = None  # under the newest license
     renderings: dict[Any, Any] = field(default_factory=dict)  # made once for all who ask the same
 
@@ -80,6 +88,6 @@ class Standing:
             KnownBox.of(row),
             queries.is_owner(caller, row),
             kappa=kappa,
-            licenses=tuple(one.id for one in licenses),
+            licenses=tuple(HeldLicense(one.id, one.valid_for_days) for one in licenses),
             images_per_minute=licenses[0].images_per_minute if licenses else None,
         )

@@ -9,9 +9,10 @@ from sdb_service.tables.budgets import ImageBudget
 from sdb_service.tables.datasets import Dataset
 from sdb_service.tables.idempotency import IdempotentAnswer
 from sdb_service.tables.jobs import Job, JobEvent
-from sdb_service.tables.licenses import License
+from sdb_service.tables.licenses import License, PastHolder
 from sdb_service.tables.models import Model
 from sdb_service.tables.quotas import AccountQuota
+from sdb_service.tables.signing import PublicSigningKey
 from sdb_service.tables.uploads import Upload, UploadPart
 
 metadata = Base.metadata
@@ -33,6 +34,8 @@ __all__ = [
     "License",
     "LoginLink",
     "Model",
+    "PastHolder",
+    "PublicSigningKey",
     "SealedKey",
     "Token",
     "Upload",

@@ -148,6 +148,9 @@ def test_what_is_not_there_is_a_page_that_says_so(visitor: TestClient, address: 
         "jobs/{running}/cancel",
         "licenses/{license}/revoke",
         "licenses/{license}/key",
+        "licenses/{license}/file",
+        "licenses/{license}/renew",
+        "licenses/{license}/transfer",
     ],
 )
 def test_every_form_wants_its_token(visitor: TestClient, site: Site, act: str) -> None:
