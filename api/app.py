@@ -28,6 +28,9 @@ from api.open_inference.routes import router as open_inference
 from api.predictions.lane import Lane
 from api.predictions.routes import router as predictions
 from api.uploads.routes import router as uploads
+from api.webhooks.delivering import Deliveries
+from api.webhooks.routes import router as webhooks
+from api.webhooks.sending import Outbound
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
 from sdb_service.runtime import Runtime, open_runtime
@@ -54,7 +57,6 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     _equip(app, runtime)
-    install_error_handlers(app)
     for router in (
         health.router,
         metrics.router,
@@ -72,6 +74,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         predictions,
         open_inference,
         audit,
+        webhooks,
         dashboard,
     ):
         app.include_router(router)
@@ -80,12 +83,15 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
 
 
 def _equip(app: FastAPI, runtime: Runtime) -> None:
-    """What requests find in the application's state."""
+    """What answers errors, and what requests find in the application's state."""
+    install_error_handlers(app)
     app.state.runtime = runtime
     app.state.readiness = health.Readiness(runtime)
     app.state.lane = Lane(runtime)
     app.state.forget = app.state.lane.forget
     app.state.heads = Heads(app.state.lane) if Heads is not None else None
+    app.state.outbound = Outbound.of(runtime.settings)
+    app.state.deliveries = Deliveries(runtime, app.state.outbound)
 
 
 class _Application(FastAPI):
@@ -97,6 +103,8 @@ class _Application(FastAPI):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    app.state.deliveries.start()
     yield {"heads": app.state.heads}  # for the server's protocol, see api/predictions/wire.py
+    app.state.deliveries.close()
     app.state.lane.close()
     app.state.runtime.database.close()

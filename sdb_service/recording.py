@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from sdb_service import audit
 from sdb_service.identity import Caller
 from sdb_service.logs import request_id
+from sdb_service.telling import tell_webhooks
 
 
 def record_act(
@@ -18,7 +19,7 @@ def record_act(
     *,
     owner: str,
     detail: dict[str, Any] | None = None,
-    audience: Sequence[str] = (),  # noqa: ARG001
+    audience: Sequence[str] = (),
 ) -> None:
     """Append `action`, such as `box.publish`, to the audit log in the caller's transaction.
 
@@ -35,3 +36,4 @@ def record_act(
         address=caller.address if caller else None,
         request_id=request_id.get(),
     )
+    tell_webhooks(session, action, object_id, accounts=(owner, *audience), detail=detail)

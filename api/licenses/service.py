@@ -44,7 +44,15 @@ def grant(session: Session, caller: Caller, wanted: schemas.NewLicense) -> Licen
     session.add(granted)
     session.flush()
     detail = {"box_id": box.id, "customer_id": customer.id, "mode": granted.mode}
-    record_act(session, caller, "license.grant", granted.id, owner=granted.account_id, detail=detail)
+    record_act(
+        session,
+        caller,
+        "license.grant",
+        granted.id,
+        owner=granted.account_id,
+        detail=detail,
+        audience=(granted.customer_id,),
+    )
     return granted
 
 
@@ -76,7 +84,7 @@ def _change(
     if session.execute(statement.returning(License.id)).scalar_one_or_none() is None:
         raise Conflict("license_state", f"A license that is {found.state} cannot be changed by {act}.")
     session.refresh(found)
-    record_act(session, caller, f"license.{act}", found.id, owner=found.account_id)
+    record_act(session, caller, f"license.{act}", found.id, owner=found.account_id, audience=(found.customer_id,))
     return found
 
 

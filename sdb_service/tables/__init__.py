@@ -12,6 +12,7 @@ from sdb_service.tables.jobs import Job, JobEvent
 from sdb_service.tables.licenses import License
 from sdb_service.tables.models import Model
 from sdb_service.tables.uploads import Upload, UploadPart
+from sdb_service.tables.webhooks import Webhook, WebhookDelivery
 
 metadata = Base.metadata
 
@@ -35,5 +36,7 @@ __all__ = [
     "Token",
     "Upload",
     "UploadPart",
+    "Webhook",
+    "WebhookDelivery",
     "metadata",
 ]

@@ -22,3 +22,5 @@ class License(Owned, Base):
     predictions: Mapped[int] = mapped_column(BigInteger, default=0)
     images_per_minute: Mapped[int | None]
     revoked_at: Mapped[datetime | None]
+    replaces_license_id: Mapped[str | None] = mapped_column(String(40))
+    replaced_by: Mapped[str | None] = mapped_column(String(40))  # its successor on the box under a new key
