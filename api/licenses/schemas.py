@@ -48,6 +48,8 @@ class License(BaseModel):
     max_predictions: int | None
     predictions: int = Field(description="Images answered under this license so far.")
     images_per_minute: int | None
+    replaces_license_id: str | None = Field(description="Whose successor it is, on a box under a new key.")
+    replaced_by: str | None = Field(description="Its successor, where a re-keying ended it.")
     created_at: datetime
 
     @classmethod

@@ -5,9 +5,11 @@ from sdb_service.errors import Forbidden
 from sdb_service.tables import License
 
 VALID = "license_valid"
+REPLACED = "license_replaced"
 
 _CURES = {
     "license_revoked": "The license was revoked; ask the provider for a new one.",
+    "license_replaced": "The box has a new key; use the license that replaced this one (see its replaced_by).",
     "license_suspended": "The license is suspended; ask the provider to reinstate it.",
     "license_expired": "The license has expired; ask the provider to renew it.",
     "license_hosted": "Under a hosted license the key never leaves the service; ask for a delivered one.",
@@ -19,6 +21,8 @@ _CURES = {
 
 def reason_code(row: License) -> str:
     """`license_valid`, or the reason why the license gives nothing."""
+    if row.state == "revoked" and row.replaced_by is not None:
+        return REPLACED
     if row.state != "active":
         return f"license_{row.state}"
     if row.expires_at is not None and row.expires_at <= clock.now():

@@ -26,6 +26,7 @@ ROUTES: list[tuple[str, str, str, dict[str, object] | None]] = [
     ("box", "GET", "/v1/boxes/{id}", None),
     ("box", "POST", "/v1/boxes/{id}/publish", {}),
     ("box", "POST", "/v1/boxes/{id}/unpublish", None),
+    ("box", "POST", "/v1/boxes/{id}/rekey", None),
     ("box", "GET", "/v1/boxes/{id}/checkpoint", None),
     ("box", "GET", "/v1/boxes/{id}/alarms", None),
     ("box", "POST", "/v1/boxes/{id}/predict", None),
