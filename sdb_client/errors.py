@@ -22,6 +22,7 @@ What can go wrong, as a picture:
   x OutputTaken
   x KeyUnreadable
   x KeyShapeMismatch
+  x WebhookRefused
 """
 
 from collections.abc import Mapping
@@ -169,6 +170,13 @@ class KeyShapeMismatch(SDBError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("key_shape_mismatch", detail)
+
+
+class WebhookRefused(SDBError):
+    """A request to a webhook did not come from the service, or not now, or not so."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("webhook_refused", f"{why}; answer it with 400 and do nothing.")
 
 
 _BY_STATUS: Mapping[int, type[ProblemError]] = {

@@ -35,6 +35,8 @@ class License:
     max_downloads: int | None = None
     max_predictions: int | None = None
     images_per_minute: int | None = None
+    replaces_license_id: str | None = None
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True)
