@@ -34,6 +34,9 @@ from api.predictions.lane import Lane
 from api.predictions.routes import router as predictions
 from api.quotas.routes import router as quotas
 from api.uploads.routes import router as uploads
+from api.webhooks.delivering import Deliveries
+from api.webhooks.routes import router as webhooks
+from api.webhooks.sending import Outbound
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
 from sdb_service.runtime import Runtime, open_runtime
@@ -65,6 +68,7 @@ _ROUTERS = (
     open_inference,
     audit,
     signing_keys.router,
+    webhooks,
     dashboard,
 )
 
@@ -102,6 +106,8 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
     app.state.lane = Lane(runtime, app.state.last_use)
     app.state.forget = app.state.lane.forget
     app.state.heads = Heads(app.state.lane) if Heads is not None else None
+    app.state.outbound = Outbound.of(runtime.settings)
+    app.state.deliveries = Deliveries(runtime, app.state.outbound)
 
 
 class _Application(FastAPI):
@@ -122,7 +128,9 @@ class _Application(FastAPI):
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     keeper = app.state.runtime.keeper
     await asyncio.to_thread(keeper.start, changed=app.state.forget)  # before the first request
+    app.state.deliveries.start()
     yield {"heads": app.state.heads}  # for the server's protocol, see api/predictions/wire.py
+    app.state.deliveries.close()
     await asyncio.to_thread(keeper.stop)
     app.state.lane.close()
     app.state.last_use.close()

@@ -35,6 +35,8 @@ Scope = Literal[
     "tokens:write",
     "uploads:read",
     "uploads:write",
+    "webhooks:read",
+    "webhooks:write",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -113,6 +115,7 @@ RULES: tuple[Rule, ...] = (
     Rule("box.read",         "boxes:read",     admin=ANY, owner=SHOWN,   member=SHOWN,   customer=SHOWN, public=SHOWN),
     Rule("box.publish",      "boxes:write",    admin=ANY, owner=OWN,     customer=NOTHING),
     Rule("box.unpublish",    "boxes:write",    admin=ANY, owner=OWN,     customer=NOTHING),
+    Rule("box.rekey",        "boxes:write",    admin=ANY, owner=OWN,     customer=NOTHING),
     Rule("box.alarms",       "boxes:read",     admin=ANY, owner=OWN,     member=OWN,     customer=NOTHING),
     Rule("box.trace",        "licenses:read",  admin=ANY, owner=OWN,     customer=NOTHING),
     Rule("box.download",     "boxes:download", admin=ANY, owner=OWN,     customer=HELD),
@@ -129,6 +132,10 @@ RULES: tuple[Rule, ...] = (
     Rule("license.revoke",   "licenses:write", admin=ANY, owner=OWN,     customer=NOTHING),
     Rule("license.transfer", "licenses:write", admin=ANY, owner=OWN,     customer=NOTHING),
     Rule("license.file",     "licenses:read",  admin=ANY, owner=OWN,     member=OWN,     customer=HELD),
+    Rule("webhook.list",     "webhooks:read",  admin=OWN, owner=OWN,     customer=OWN),
+    Rule("webhook.create",   "webhooks:write", admin=OWN, owner=OWN,     customer=OWN),
+    Rule("webhook.read",     "webhooks:read",  admin=OWN, owner=OWN,     customer=OWN),
+    Rule("webhook.change",   "webhooks:write", admin=OWN, owner=OWN,     customer=OWN),
     Rule("license.key",      "keys:download",  admin=NOTHING, owner=NOTHING, member=NOTHING, customer=HELD),
     # What is recorded and measured.
     Rule("audit.list",       "audit:read",     admin=ANY, owner=OWN,     member=OWN,     customer=OWN),

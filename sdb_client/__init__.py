@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sdb_client.errors import TimedOut as TimedOut
     from sdb_client.errors import TooLarge as TooLarge
     from sdb_client.errors import UploadInterrupted as UploadInterrupted
+    from sdb_client.errors import WebhookRefused as WebhookRefused
     from sdb_client.jobs import Job as Job
     from sdb_client.jobs import JobEvent as JobEvent
     from sdb_client.keys import Key as Key
@@ -55,6 +56,10 @@ if TYPE_CHECKING:
     from sdb_client.predicting import Prediction as Prediction
     from sdb_client.predicting import Predictions as Predictions
     from sdb_client.uploads import Upload as Upload
+    from sdb_client.webhooks import FreshWebhook as FreshWebhook
+    from sdb_client.webhooks import Webhook as Webhook
+    from sdb_client.webhooks import WebhookDelivery as WebhookDelivery
+    from sdb_client.webhooks import verify_webhook as verify_webhook
     from sdb_client.wrapping import WrapEvent as WrapEvent
 
 _HOMES = {
@@ -87,6 +92,7 @@ _HOMES = {
         "TimedOut",
         "TooLarge",
         "UploadInterrupted",
+        "WebhookRefused",
     ),
     "jobs": ("Job", "JobEvent"),
     "keys": ("Key",),
@@ -95,6 +101,7 @@ _HOMES = {
     "models": ("Dataset", "InputSpec", "Model", "Reason"),
     "predicting": ("ClassProb", "Prediction", "Predictions"),
     "uploads": ("Upload",),
+    "webhooks": ("FreshWebhook", "Webhook", "WebhookDelivery", "verify_webhook"),
     "wrapping": ("WrapEvent",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -19,6 +19,7 @@ from sdb_client.distilling import Asked, Progress, distill_to
 from sdb_client.errors import FileChanged
 from sdb_client.http import Wire, path, read_json
 from sdb_client.images import Array
+from sdb_client.jobs import Job
 from sdb_client.models import InputSpec
 from sdb_client.predicting import NPY, Images, Output, Predictions, body_of, predict_params
 from sdb_client.shapes import from_json
@@ -52,6 +53,8 @@ class Box:
     checkpoint_sha256: str | None = None
     has_report: bool | None = None
     created_at: datetime | None = None
+    replaces_box_id: str | None = None
+    replaced_by: str | None = None
 
 
 class Boxes:
@@ -89,6 +92,16 @@ class Boxes:
 
     def unpublish(self, box_id: str) -> Box:
         return from_json(Box, self._wire.act(path("v1", "boxes", box_id, "unpublish"), repeatable=True))
+
+    def rekey(self, box_id: str) -> Job:
+        """Make the box anew under a fresh key: a job, whose box takes over publication and licenses when it succeeds.
+
+        Licenses that were revoked get nothing. What was delivered before cannot be called back.
+
+        Raises:
+            Conflict: such a job runs already, the box was replaced, or its model or data set is gone.
+        """
+        return from_json(Job, self._wire.create(path("v1", "boxes", box_id, "rekey"), {}))
 
     def predict(
         self,

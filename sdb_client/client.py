@@ -16,6 +16,7 @@ from sdb_client.licenses import Licenses
 from sdb_client.models import Datasets, InputSpec, Models
 from sdb_client.shapes import from_json
 from sdb_client.uploads import Uploads
+from sdb_client.webhooks import Webhooks
 from sdb_client.wrapping import OnEvent, WrapEvent, Wrapping, wrap
 
 
@@ -47,6 +48,7 @@ class Client:
         self.boxes = Boxes(self._wire)
         self.licenses = Licenses(self._wire)
         self.audit = Audit(self._wire)
+        self.webhooks = Webhooks(self._wire)
 
     @property
     def url(self) -> str:

@@ -23,6 +23,7 @@ What can go wrong, as a picture:
   x KeyUnreadable
   x KeyShapeMismatch
   x LicenseFileRefused
+  x WebhookRefused
 """
 
 from collections.abc import Mapping
@@ -174,6 +175,13 @@ class KeyShapeMismatch(SDBError):
 
 class LicenseFileRefused(SDBError):
     """A license file is not to be believed, or not for what it is shown for; `code` says why."""
+
+
+class WebhookRefused(SDBError):
+    """A request to a webhook did not come from the service, or not now, or not so."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("webhook_refused", f"{why}; answer it with 400 and do nothing.")
 
 
 _BY_STATUS: Mapping[int, type[ProblemError]] = {

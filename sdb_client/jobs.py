@@ -41,6 +41,7 @@ class Job:
     progress: Mapping[str, Any] = field(default_factory=dict)
     reason: Reason | None = None
     box_id: str | None = None
+    replaces_box_id: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
 

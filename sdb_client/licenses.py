@@ -57,6 +57,8 @@ class SigningKey:
 @dataclass(frozen=True)
 class _SigningKeys:
     data: tuple[SigningKey, ...]
+    replaces_license_id: str | None = None
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True)

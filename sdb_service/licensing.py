@@ -15,6 +15,7 @@ Reason = Literal[
     "license_suspended",
     "license_expired",
     "license_revoked",
+    "license_replaced",
     "license_not_entitled",
     "license_hosted",
     "license_downloads_used_up",
@@ -32,6 +33,7 @@ CURES: Mapping[Reason, str] = MappingProxyType(
         "license_suspended": "The license is suspended; ask the provider to reinstate it.",
         "license_expired": "The license has expired; ask the provider to renew it.",
         "license_revoked": "The license was revoked; ask the provider for a new one.",
+        "license_replaced": "The box has a new key; use the license that replaced this one (see its replaced_by).",
         "license_not_entitled": "The license does not include this; ask the provider for one whose entitlements do.",
         "license_hosted": "A hosted license gives neither the key nor the weights, from which it could be computed; "
         "ask for a delivered one.",
@@ -54,6 +56,8 @@ def entitlements_of(row: License) -> tuple[Entitlement, ...]:
 def reason_code(row: License, wanted: Entitlement | None = None) -> Reason:
     """`license_valid`, or the reason why the license gives nothing now, or not what is wanted."""
     ended = _ENDED.get(state_of(row))
+    if ended == "license_revoked" and row.replaced_by is not None:
+        ended = "license_replaced"
     if ended is not None or wanted is None:
         return ended or VALID
     if wanted not in GIVES[row.mode]:

@@ -10,6 +10,7 @@ from sdb_service.db import Database, keep_revoked
 from sdb_service.identity import Caller
 from sdb_service.logs import request_id
 from sdb_service.restoring.kinds import BY_ACTION
+from sdb_service.telling import tell_webhooks
 
 
 def record_act(
@@ -20,7 +21,7 @@ def record_act(
     *,
     owner: str | None,
     detail: dict[str, Any] | None = None,
-    audience: Sequence[str] = (),  # noqa: ARG001
+    audience: Sequence[str] = (),
     outcome: audit.Outcome = "done",
 ) -> None:
     """Append `action`, such as `box.publish`, to the audit log in the caller's transaction.
@@ -43,6 +44,8 @@ def record_act(
         user_id=caller.user_id if caller else None,
         outcome=outcome,
     )
+    if outcome == "done":
+        tell_webhooks(session, action, object_id, accounts=(owner, *audience), detail=detail)
 
 
 def record_refusal(

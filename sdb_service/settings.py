@@ -1,5 +1,6 @@
 """All settings of the service, read from `SDB_*` environment variables and nowhere else."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -120,6 +121,15 @@ class Settings(BaseSettings):
         0.3, ge=0, lt=1, description="Entropy of a caller's labels, over that of others', under which is an alarm."
     )
 
+    webhook_allowed_networks: str = Field(
+        "", description="Private networks that webhooks may name all the same, as 10.1.2.0/24, separated by commas."
+    )
+    webhook_http: bool = Field(default=False, description="Let webhooks use http without TLS; for development.")
+    webhook_ports: str = Field("443,8443", description="Ports that webhooks may name, separated by commas.")
+    webhook_ca_file: Path | None = Field(None, description="Certificates to trust besides the system's.")
+    webhook_poll_seconds: float = Field(2, gt=0, description="How often the API looks for webhooks to be told.")
+    webhook_failing_days: float = Field(5, gt=0, description="A webhook that fails so long is disabled.")
+
     lease_seconds: float = Field(60, gt=0)
     heartbeat_seconds: float = Field(15, gt=0)
     sweep_seconds: float = Field(10, gt=0)
@@ -158,6 +168,14 @@ class Settings(BaseSettings):
             raise ValueError("SDB_KEK_PROVIDER=vault needs SDB_VAULT_URL and SDB_VAULT_TOKEN_FILE")
         return self
 
+    @model_validator(mode="after")
+    def _webhook_lists_are_readable(self) -> "Settings":
+        for each in words(self.webhook_allowed_networks):
+            ip_network(each)
+        if not all(each.isdecimal() and 0 < int(each) < 65536 for each in words(self.webhook_ports)):
+            raise ValueError("SDB_WEBHOOK_PORTS must be ports separated by commas, as 443,8443")
+        return self
+
     @property
     def effective_kek_public_file(self) -> Path:
         return self.kek_public_file or self.kek_file.with_name(f"{self.kek_file.name}.pub")
@@ -181,3 +199,8 @@ class Settings(BaseSettings):
     @property
     def embedded_broker(self) -> bool:
         return not self.broker_url
+
+
+def words(text: str) -> list[str]:
+    """The parts of a list separated by commas, such as that of networks."""
+    return [each.strip() for each in text.split(",") if each.strip()]

@@ -2,13 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import StreamingResponse
 
 from api.access import allow
-from api.boxes import queries, schemas, service
+from api.boxes import queries, rekeying, schemas, service
 from api.deps import CallerDep, OptionalCaller, ReadSession, RuntimeDep, WriteSession
+from api.idempotency import OnceDep
+from api.jobs import schemas as job_schemas
 from api.paging import Page, PagingDep, page
+from api.shapes import Body
 from sdb_service.tables import Box
 
 router = APIRouter(prefix="/v1/boxes", tags=["boxes"])
@@ -41,6 +44,23 @@ def publish_box(
 @router.post("/{box_id}/unpublish", dependencies=allow("box.unpublish"))
 def unpublish_box(box_id: str, caller: CallerDep, session: WriteSession) -> schemas.Box:
     return schemas.Box.of(service.unpublish(session, caller, box_id))
+
+
+@router.post("/{box_id}/rekey", status_code=status.HTTP_202_ACCEPTED, dependencies=allow("box.rekey"))
+def rekey_box(
+    box_id: str, caller: CallerDep, session: WriteSession, runtime: RuntimeDep, once: OnceDep, response: Response
+) -> job_schemas.Job:
+    """Make the box anew under a fresh key. When the job succeeds, its box takes over publication and licenses; those
+    revoked get nothing. Keys that were delivered, and what was learned with them, cannot be called back.
+    """
+    job = once.answer(
+        session,
+        Body(),
+        lambda: job_schemas.Job.of(rekeying.rekey(session, caller, box_id, runtime=runtime)),
+        job_schemas.Job,
+    )
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
 
 
 @router.get("/{box_id}/checkpoint", dependencies=allow("box.download"))

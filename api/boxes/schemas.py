@@ -61,6 +61,8 @@ class Box(PublicBox):
     int8_sha256: str | None = Field(description="Of the ONNX file that predictions come from, where it is in int8.")
     checkpoint_sha256: str
     has_report: bool
+    replaces_box_id: str | None = Field(description="The box whose place it took in a re-keying.")
+    replaced_by: str | None = Field(description="The box that took its place, under a new key.")
     created_at: datetime
 
     @classmethod

@@ -4,6 +4,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from api.boxes import queries, schemas
+from api.boxes.rekeying import require_current
 from sdb_service import clock
 from sdb_service.identity import Caller
 from sdb_service.licensing import VALID, reason_code, refusal
@@ -18,6 +19,8 @@ def publish(session: Session, caller: Caller, box_id: str, wanted: schemas.Publi
     box.outputs, box.top_k, box.images_per_minute = list(wanted.outputs), wanted.top_k, wanted.images_per_minute
     box.published_at = box.published_at or clock.now()
     detail = {"outputs": box.outputs, "top_k": box.top_k, "images_per_minute": box.images_per_minute}
+    session.flush()
+    require_current(session, box.id)
     record_act(session, caller, "box.publish", box.id, owner=box.account_id, detail=detail)
     return box
 

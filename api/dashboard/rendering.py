@@ -16,6 +16,11 @@ _DONE = {
     "renewed": "License renewed.",
     "transferred": "License transferred: whoever held it is refused from now on.",
     "revoked": "License revoked for good.",
+    "webhook_enabled": "Enabled: it is told what happens from now on.",
+    "webhook_disabled": "Disabled: it is told nothing more.",
+    "webhook_tested": "A test is on its way; reload the page in a moment.",
+    "webhook_deleted": "Webhook deleted.",
+    "webhook_redelivered": "It is sent again; reload the page in a moment.",
     "cancelled": "Cancel requested; a running job stops at its next step.",
 }
 

@@ -125,6 +125,7 @@ class Job(BaseModel):
     reason: Reason | None
     box_id: str | None = Field(description="The box, once the job has succeeded.")
     has_report: bool
+    replaces_box_id: str | None = Field(description="The box whose place the new one takes: of a re-keying.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

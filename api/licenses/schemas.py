@@ -73,6 +73,8 @@ class License(BaseModel):
     predictions: int = Field(description="Images answered under this license so far.")
     images_per_minute: int | None
     transfers: int = Field(description="How often it was given to another customer.")
+    replaces_license_id: str | None = Field(description="Whose successor it is, on a box under a new key.")
+    replaced_by: str | None = Field(description="Its successor, where a re-keying ended it.")
     created_at: datetime
 
     @classmethod

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.accounts.queries import open_account
 from api.boxes.queries import get_own_box
+from api.boxes.rekeying import require_current
 from api.licenses import queries, schemas
 from sdb_service import clock, quotas
 from sdb_service.errors import Invalid
@@ -46,6 +47,7 @@ def grant(session: Session, caller: Caller, wanted: schemas.NewLicense, *, setti
     )
     session.add(granted)
     session.flush()
+    require_current(session, box.id)
     detail = {
         "box_id": box.id,
         "customer_id": customer.id,

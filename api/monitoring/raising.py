@@ -15,9 +15,10 @@ from api.boxes.queries import is_licensed
 from api.monitoring.callers import Caller, Callers
 from api.monitoring.judging import Finding, Limits, judge, told
 from api.monitoring.watch import Watch
-from sdb_service import audit, clock
+from sdb_service import clock
 from sdb_service.identity import Caller as Account
 from sdb_service.ids import new_id
+from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.tables import Alarm, Box, Dataset, Job
 
@@ -90,15 +91,7 @@ class Alarms:
         except IntegrityError:  # another process was first today
             return
         detail = {"alarm": alarm.id, "kind": alarm.kind, "caller": caller.account_id or alarm.network or alarm.payer}
-        audit.record(
-            session,
-            "box.alarm",
-            actor_id=None,
-            account_id=owner,
-            object_type="box",
-            object_id=caller.box_id,
-            detail=detail,
-        )
+        record_act(session, None, "box.alarm", caller.box_id, owner=owner, detail=detail)
         log.warning("alarm %s: %s of box %s by %s", alarm.id, alarm.kind, alarm.box_id, alarm.payer)
 
     def _may_distil(self, caller: Caller) -> bool:

@@ -8,7 +8,7 @@ import typer
 
 import sdb_client
 from sdb_client.cli.options import LOCAL, Json, Limit, Token, Url
-from sdb_client.cli.output import show_one, show_rows
+from sdb_client.cli.output import say, show_one, show_rows
 
 app = typer.Typer(help="Wrapped models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -54,6 +54,25 @@ def unpublish_box(box_id: str, url: Url = LOCAL, token: Token = None, as_json: J
     """Close a box to the public."""
     with sdb_client.Client(url, token=token) as client:
         show_one(client.boxes.unpublish(box_id), as_json=as_json)
+
+
+@app.command("rekey")
+def rekey_box(
+    box_id: str,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end, and show the new box.")] = False,
+    url: Url = LOCAL,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Make a box anew under a fresh key and move its licenses; exit status 3 where the job ends without a box."""
+    with sdb_client.Client(url, token=token) as client:
+        job = client.boxes.rekey(box_id)
+        if wait:
+            job = client.jobs.wait(job.id)
+            show_one(client.boxes.get(job.box_id or ""), as_json=as_json)
+        else:
+            show_one(job, as_json=as_json)
+    say("The new box takes over publication and licenses. Keys delivered before, and what was learned with them, stay.")
 
 
 @app.command("alarms")

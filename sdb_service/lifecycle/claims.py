@@ -4,12 +4,13 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Update, func, literal, update
+from sqlalchemy import Update, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
 from sdb_service.errors import LostLease
 from sdb_service.tables import Dataset, Job, JobEvent, Model
+from sdb_service.telling import tell_webhooks
 
 Row = Job | Model | Dataset
 
@@ -124,6 +125,16 @@ def _finish(session: Session, held: Claim, state: str, **values: Any) -> None:
         values |= job_over()
     fence(session, held, state=state, owner=None, lease_expires_at=None, **values)
     _tell_state(session, held, state)
+    if held.kind is JOBS:
+        tell_of_end(session, held.id)
+
+
+def tell_of_end(session: Session, job_id: str) -> None:
+    """Tell the owner's webhooks that a job has succeeded or failed."""
+    statement = select(Job.account_id, Job.state, Job.box_id, Job.error_code).where(Job.id == job_id)
+    owner, state, box_id, error_code = session.execute(statement).one()
+    detail = {"box_id": box_id} if state == JOBS.done else {"error_code": error_code}
+    tell_webhooks(session, f"job.{state}", job_id, accounts=(owner,), detail=detail)
 
 
 def job_over() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from sdb_service import clock
 from sdb_service.lifecycle.claims import JOBS, Claim, fence, job_over, succeed
+from sdb_service.lifecycle.rekeying import take_over
 from sdb_service.tables import Box, Job, JobEvent
 
 
@@ -34,11 +35,15 @@ def keep_kappa(session: Session, held: Claim, sealed: bytes) -> None:
 def publish_box(session: Session, held: Claim, box: Box, *, report_key: str | None, stored_bytes: int = 0) -> None:
     """End the job and let its box appear, in one transaction: there is no box without a finished job.
 
-    `stored_bytes` is the size of all its artifacts, which takes the place of what the job had reserved.
+    `stored_bytes` is the size of all its artifacts, which takes the place of what the job had reserved. The box of a
+    re-keying takes the place of the one it replaces in the same transaction.
     """
     succeed(session, held, report_key=report_key, stored_bytes=stored_bytes)
     session.add(box)
     session.flush()
+    replaced = session.execute(select(Job.replaces_box_id).where(Job.id == held.id)).scalar_one()
+    if replaced is not None:
+        take_over(session, box, replaced)
 
 
 def cancel(session: Session, job_id: str) -> bool:

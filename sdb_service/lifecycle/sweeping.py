@@ -8,7 +8,7 @@ from sqlalchemy import Row, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
-from sdb_service.lifecycle.claims import JOBS, KINDS, Kind, job_over
+from sdb_service.lifecycle.claims import JOBS, KINDS, Kind, job_over, tell_of_end
 from sdb_service.tables import Job, JobEvent
 
 
@@ -62,7 +62,10 @@ def _end_lost(session: Session, kind: Kind, *, max_attempts: int) -> list[str]:
         .values(**values)
         .returning(table.id, table.attempt)
     )
-    return _tell(session, kind, kind.failed, session.execute(statement))
+    ended = _tell(session, kind, kind.failed, session.execute(statement))
+    for job_id in ended if kind is JOBS else ():
+        tell_of_end(session, job_id)
+    return ended
 
 
 def _end_cancelled(session: Session) -> list[str]:

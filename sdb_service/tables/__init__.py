@@ -14,6 +14,7 @@ from sdb_service.tables.models import Model
 from sdb_service.tables.quotas import AccountQuota
 from sdb_service.tables.signing import PublicSigningKey
 from sdb_service.tables.uploads import Upload, UploadPart
+from sdb_service.tables.webhooks import Webhook, WebhookDelivery
 
 metadata = Base.metadata
 
@@ -40,5 +41,7 @@ __all__ = [
     "Token",
     "Upload",
     "UploadPart",
+    "Webhook",
+    "WebhookDelivery",
     "metadata",
 ]

@@ -35,6 +35,8 @@ class Box(Owned, Base):
     top_k: Mapped[int]
     images_per_minute: Mapped[int | None]
     published_at: Mapped[datetime | None]
+    replaces_box_id: Mapped[str | None] = mapped_column(String(40))
+    replaced_by: Mapped[str | None] = mapped_column(String(40))  # the box of the same model under a new key
 
     @property
     def precision(self) -> str:

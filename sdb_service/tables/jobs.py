@@ -16,6 +16,7 @@ class Job(Owned, Claimable, Base):
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id"))
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"))
     box_id: Mapped[str] = mapped_column(String(40), unique=True)
+    replaces_box_id: Mapped[str | None] = mapped_column(String(40), index=True)  # of a re-keying
     policy: Mapped[str] = mapped_column(String(32))
     config: Mapped[dict[str, Any]]
     evaluate: Mapped[dict[str, Any]]

@@ -33,6 +33,8 @@ class License(Owned, Base):
     images_per_minute: Mapped[int | None]
     revoked_at: Mapped[datetime | None]
     transfers: Mapped[int] = mapped_column(default=0, server_default="0")
+    replaces_license_id: Mapped[str | None] = mapped_column(String(40))
+    replaced_by: Mapped[str | None] = mapped_column(String(40))  # its successor on the box under a new key
 
     @property
     def mark(self) -> str:

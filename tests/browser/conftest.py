@@ -41,7 +41,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     settings = Settings(
-        data_dir=folder / "data", kek_file=folder / "keys/kek", token_key_file=folder / "keys/tokens", public_url=url
+        data_dir=folder / "data",
+        kek_file=folder / "keys/kek",
+        token_key_file=folder / "keys/tokens",
+        public_url=url,
+        webhook_poll_seconds=3600,  # nothing leaves for the addresses that tests make up
     )
     # A doorbell that nobody hears: jobs stay as they were seeded.
     runtime = open_runtime(settings, celery=SimpleNamespace(send_task=lambda *_, **__: None))  # type: ignore[arg-type]

@@ -65,9 +65,8 @@ def finish(runtime: Runtime, claim: Claim, *, report: dict[str, Any] | None = No
         if report is not None:
             report_key = f"{prefix}/report.json"
             runtime.storage.put_bytes(report_key, json.dumps(report).encode())
-        lifecycle.succeed(session, claim, report_key=report_key)
-        session.add(_box(job, model, prefix, checkpoint=checkpoint, network=network))
-        session.flush()
+        box = _box(job, model, prefix, checkpoint=checkpoint, network=network)
+        lifecycle.publish_box(session, claim, box, report_key=report_key)
         key_id = new_id("key")
         context = key_context(account_id=job.account_id, box_id=job.box_id, key_id=key_id, version=1)
         sealed = seal(Secret(kappa.tobytes()), context=context, keys=runtime.keys)
