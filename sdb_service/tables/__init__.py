@@ -11,6 +11,7 @@ from sdb_service.tables.idempotency import IdempotentAnswer
 from sdb_service.tables.jobs import Job, JobEvent
 from sdb_service.tables.licenses import License
 from sdb_service.tables.models import Model
+from sdb_service.tables.people import Invitation, PasswordReset, RecoveryCode, User
 from sdb_service.tables.uploads import Upload, UploadPart
 
 metadata = Base.metadata
@@ -26,14 +27,18 @@ __all__ = [
     "Dataset",
     "IdempotentAnswer",
     "ImageBudget",
+    "Invitation",
     "Job",
     "JobEvent",
     "License",
     "LoginLink",
     "Model",
+    "PasswordReset",
+    "RecoveryCode",
     "SealedKey",
     "Token",
     "Upload",
     "UploadPart",
+    "User",
     "metadata",
 ]
