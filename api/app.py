@@ -25,17 +25,40 @@ from api.middleware import ProblemForTooLarge, RequestLog
 from api.models.routes import router as models
 from api.monitoring.routes import router as alarms
 from api.open_inference.routes import router as open_inference
+from api.people.routes import router as people
 from api.predictions.lane import Lane
 from api.predictions.routes import router as predictions
 from api.uploads.routes import router as uploads
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
+from sdb_service.people.signing_in import Door
 from sdb_service.runtime import Runtime, open_runtime
 
 try:
     from api.predictions.remembering import Heads
 except ImportError:  # httptools is not for every system; without it all requests go the usual way
     Heads = None  # type: ignore[assignment, misc]
+
+_ROUTERS = (
+    health.router,
+    metrics.router,
+    reference.router,
+    accounts,
+    people,
+    uploads,
+    models,
+    datasets,
+    jobs,
+    report_schema,
+    boxes,
+    licensed_boxes,
+    alarms,
+    licenses,
+    predictions,
+    open_inference,
+    audit,
+    dashboard,
+)
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -55,25 +78,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     _equip(app, runtime)
     install_error_handlers(app)
-    for router in (
-        health.router,
-        metrics.router,
-        reference.router,
-        accounts,
-        uploads,
-        models,
-        datasets,
-        jobs,
-        report_schema,
-        boxes,
-        licensed_boxes,
-        alarms,
-        licenses,
-        predictions,
-        open_inference,
-        audit,
-        dashboard,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
     app.add_middleware(RateLimit, settings=runtime.settings)
     return app
@@ -85,6 +90,7 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
     app.state.readiness = health.Readiness(runtime)
     app.state.lane = Lane(runtime)
     app.state.forget = app.state.lane.forget
+    app.state.door = Door(runtime.settings)
     app.state.heads = Heads(app.state.lane) if Heads is not None else None
 
 

@@ -14,6 +14,13 @@ _DONE = {
     "suspended": "License suspended; it can be reinstated.",
     "reinstated": "License reinstated.",
     "revoked": "License revoked for good.",
+    "password": "The password is changed, and all other sessions have ended.",
+    "one_step": "The second step is off.",
+    "session_ended": "That session has ended.",
+    "sessions_ended": "All other sessions have ended.",
+    "invitation_revoked": "The invitation works no more.",
+    "rank": "The rank is changed; it holds from their next click on.",
+    "person_closed": "They are out, and their sessions have ended.",
     "cancelled": "Cancel requested; a running job stops at its next step.",
 }
 

@@ -3,6 +3,7 @@
 import pytest
 
 from sdb_service.tables import Account, Dataset, Job, Model, Upload
+from tests.api import people
 from tests.api.problems import problem_of
 from tests.api.seeding import NOBODY, House, Person
 
@@ -44,6 +45,12 @@ ROUTES: list[tuple[str, str, str, dict[str, object] | None]] = [
     ("license", "POST", "/v1/licenses/{id}/revoke", None),
     ("account", "GET", "/v1/accounts/{id}", None),
     ("token", "DELETE", "/v1/tokens/{id}", None),
+    ("user", "GET", "/v1/users/{id}", None),
+    ("user", "DELETE", "/v1/users/{id}", None),
+    ("user", "POST", "/v1/users/{id}/rank", {"rank": "member"}),
+    ("user", "POST", "/v1/users/{id}/password-reset", None),
+    ("invitation", "DELETE", "/v1/invitations/{id}", None),
+    ("account", "POST", "/v1/invitations", {"email": "x@example.org", "account_id": "{id}"}),
     ("box", "POST", "/v1/licenses", {"box_id": "{id}", "customer_id": "acc_none"}),
     ("upload", "POST", "/v1/datasets", {"name": "x", "upload_id": "{id}"}),
     ("model", "POST", "/v1/jobs", {"model_id": "{id}", "dataset_id": "{dataset}"}),
@@ -66,8 +73,19 @@ def objects(house: House) -> dict[str, str]:
         "license": house.license(owner, box, customer),
         "account": owner.id,
         "token": house.get(owner, "/v1/tokens").json()["data"][0]["id"],
+        "user": people.add(house, owner).id,
+        "invitation": house.post(owner, "/v1/invitations", {"email": "y@example.org"}).json()["id"],
     }
-    for kind in ("upload", "model", "dataset", "job", "box", "license", "account"):  # they are there for their owner
+    for kind in (
+        "upload",
+        "model",
+        "dataset",
+        "job",
+        "box",
+        "license",
+        "account",
+        "user",
+    ):  # they are there for their owner
         assert house.get(owner, f"/v1/{'boxe' if kind == 'box' else kind}s/{found[kind]}").status_code == 200
     return found
 
@@ -95,6 +113,7 @@ def test_every_route_with_an_id_is_in_the_list_above(house: House) -> None:
     known = {(method, path.replace("{id}", "").replace("/parts/1", "/parts/")) for _, method, path, _ in ROUTES}
     not_owned = {
         ("DELETE", "/v1/accounts/"),  # the admin's alone
+        ("POST", "/v1/users//totp-reset"),  # the admin's alone
         ("POST", "/v1/boxes//distill"),  # tests of its own: whoever holds no license is told so
     }
     found = {
