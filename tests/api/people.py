@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,14 +14,16 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from sdb_service import clock
 from sdb_service.identity import Rank
 from sdb_service.people import users
-from sdb_service.people.passwords import Hashing
+from sdb_service.people.passwords import Hashing, Verified
 from sdb_service.secret import Secret
 from sdb_service.tables import Account, User
 from tests.api.seeding import House, Person
 
 PASSWORD = "seventeen violet trams"
+WRONG = Verified(right=False)
 
 _numbers = itertools.count(1)
 
@@ -102,18 +105,18 @@ def with_second_step(house: House, human: Human) -> tuple[Browser, pyotp.TOTP, l
     shown = re.search(r'class="code">([A-Z2-7 ]+)<', found.get("/me/second-step").text)
     assert shown
     app = pyotp.TOTP(shown[1].replace(" ", ""))
-    answer = found.send("/me/second-step/confirm", code=app.at(before()))
+    answer = found.send("/me/second-step/confirm", code=app.at(settled_moment() - 30))
     assert answer.status_code == 200, answer.text
     codes = re.search(r"<code>([a-z2-9\s-]+)</code>", answer.text)
     assert codes
     return found, app, codes[1].split()
 
 
-def before() -> float:
-    """A moment in the step before this one, so that the codes of this and the next are still good."""
-    from sdb_service import clock
-
-    return clock.now().timestamp() - 30
+def settled_moment() -> float:
+    """Now, but not so late in a step of half a minute that a code of it may be too old when it arrives."""
+    while (now := clock.now().timestamp()) % 30 > 25:
+        time.sleep(0.2)
+    return now
 
 
 def row(house: House, human: Human) -> User:
@@ -139,3 +142,7 @@ def counted_hashing(monkeypatch: Any) -> Iterator[list[str]]:
 @cache
 def _digest() -> str:
     return Hashing().digest(Secret(PASSWORD.encode()))
+
+
+def secret(text: str) -> Secret:
+    return Secret(text.encode())
