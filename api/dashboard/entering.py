@@ -95,10 +95,12 @@ def show_new_password(link: str, runtime: RuntimeDep) -> HTMLResponse:
 @router.post("/passwords/{link}", dependencies=_SAME_SITE)
 def choose_password(link: str, password: Password, visit: VisitDep, runtime: RuntimeDep, door: DoorDep) -> Response:
     try:
-        joining.choose_password(runtime, door, link=link, password=_secret(password), visit=visit)
+        device = joining.choose_password(runtime, door, link=link, password=_secret(password), visit=visit)
     except Invalid as refused:
         return _show_new_password(link, runtime, refused)
-    return back_to("/dashboard/sign-in", done="password")
+    answer = back_to("/dashboard/sign-in", done="password")
+    cookies.give(answer, runtime.settings, cookies.DEVICE, device, seconds=DEVICE_SECONDS)
+    return answer
 
 
 def _entered(entered: Entered, runtime: Runtime) -> RedirectResponse:

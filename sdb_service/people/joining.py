@@ -4,12 +4,12 @@ Only the holder of a link that works gets as far as hashing, and no oftener than
 """
 
 from sdb_service.identity import Caller, Rank, caller_of
-from sdb_service.people import links, passwords, users
+from sdb_service.people import devices, links, passwords, users
 from sdb_service.people.signing_in import Door, Entered, Visit, enter
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.secret import Secret
-from sdb_service.tables import Account, User
+from sdb_service.tables import Account
 
 
 def join(runtime: Runtime, door: Door, *, link: str, name: str, password: Secret, visit: Visit) -> Entered:
@@ -36,8 +36,10 @@ def join(runtime: Runtime, door: Door, *, link: str, name: str, password: Secret
     return enter(runtime, user, visit)
 
 
-def choose_password(runtime: Runtime, door: Door, *, link: str, password: Secret, visit: Visit) -> User:
+def choose_password(runtime: Runtime, door: Door, *, link: str, password: Secret, visit: Visit) -> Secret:
     """Take a new password by a link; all sessions end, and a second step is still asked for.
+
+    The text of a cookie that makes the device a known one: strangers who try the name do not keep it out.
 
     Raises:
         Unauthenticated: the link was used or is too old. Invalid: the password is not good enough.
@@ -54,4 +56,4 @@ def choose_password(runtime: Runtime, door: Door, *, link: str, password: Secret
         user = links.use_reset(session, link, key=key, password=digest)
         caller: Caller = caller_of(account, user, address=visit.address)
         record_act(session, caller, "user.password", user.id, owner=account.id, detail={"by": "link"})
-    return user
+    return devices.make(user.email, key=key)

@@ -5,6 +5,7 @@ is hashed inside a transaction, which would make every writer wait.
 """
 
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from sdb_service.runtime import Runtime
 from sdb_service.secret import Secret
 from sdb_service.settings import Settings
 from sdb_service.tables import Account, DashboardSession, User
+
+log = logging.getLogger(__name__)
 
 STEP_SECONDS = 300
 _NOBODY = "usr_unknown"
@@ -153,6 +156,7 @@ def _store_renewed(runtime: Runtime, user: User, verified: Verified) -> None:
 def _record_refusal(runtime: Runtime, door: Door, user: User | None, visit: Visit, *, why: str) -> None:
     """In the audit log, as often as it takes it: of a name that is nobody's as of one that is somebody's."""
     if not door.attempts.may_be_recorded():
+        log.warning("a refused sign-in is not in the audit log, which has enough of them for now")
         return
     owner = user.account_id if user else ""
     nobody = Caller(owner, "", "", visit.address)

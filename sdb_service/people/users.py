@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sdb_service import clock
@@ -49,7 +50,7 @@ def open_user(session: Session, user_id: str) -> User:
 def add_user(session: Session, account: Account, *, email: str, name: str, rank: Rank, password: str) -> User:
     """A new person of the account; `password` is its digest. Raises `Conflict` where the address is somebody's."""
     if session.execute(select(User.id).where(User.email == email, User.closed_at.is_(None))).first():
-        raise Conflict("email_taken", "Somebody signs in with this e-mail address already; ask for another invitation.")
+        raise _taken()
     user = User(
         id=new_id("usr"),
         account_id=account.id,
@@ -59,7 +60,10 @@ def add_user(session: Session, account: Account, *, email: str, name: str, rank:
         password=password,
     )
     session.add(user)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # another account took the address in at the same moment
+        raise _taken() from error
     return user
 
 
@@ -105,6 +109,10 @@ def void_resets(session: Session, user_id: str) -> None:
     """Links to choose a new password, as far as there are any, work no more."""
     statement = update(PasswordReset).where(PasswordReset.user_id == user_id, PasswordReset.used_at.is_(None))
     session.execute(statement.values(used_at=clock.now()))
+
+
+def _taken() -> Conflict:
+    return Conflict("email_taken", "Somebody signs in with this e-mail address already; ask for another invitation.")
 
 
 def _require_another_owner(session: Session, user: User) -> None:

@@ -117,6 +117,16 @@ def test_who_has_an_account_is_not_told_to_who_invites(house: House, provider: P
     problem_of(house.post(provider, "/v1/invitations", {"email": own.email}), 409, "person_is_in")
 
 
+def test_two_accounts_that_take_the_same_address_in_at_once_do_not_both_get_it(each_house: House) -> None:
+    both = [each_house.person("provider") for _ in range(2)]
+    links = [invite(each_house, who, "both@example.org")[1] for who in both]
+    with ThreadPoolExecutor(2) as crowd:
+        answers = list(crowd.map(lambda link: people.browser(each_house).post(link, **GOOD), links))
+
+    assert sorted(answer.status_code for answer in answers) == [303, 409]
+    assert each_house.count(User, User.email == "both@example.org") == 1
+
+
 def test_an_admin_invites_into_other_accounts_and_nobody_else_does(
     house: House, admin: Person, provider: Person, customer: Person
 ) -> None:

@@ -112,6 +112,17 @@ def test_an_attack_that_goes_on_does_not_keep_the_owner_out_of_a_device_they_kno
     assert home.sign_in(ada).status_code == 303
 
 
+def test_whoever_chose_a_new_password_gets_in_while_strangers_try_the_name(house: House, provider: Person) -> None:
+    ada = people.add(house, provider)
+    link = house.post(provider, f"/v1/users/{ada.id}/password-reset").json()["url"].partition("/dashboard")[2]
+    for _ in range(12):
+        people.browser(house).sign_in(ada, "not the password")
+    fresh = people.browser(house)
+
+    assert fresh.post(link, password="nineteen copper kettles").status_code == 303
+    assert fresh.sign_in(ada, "nineteen copper kettles").status_code == 303
+
+
 def test_a_known_device_has_ten_attempts_too(house: House, provider: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = people.add(house, provider)
     home = people.signed_in(house, ada)
