@@ -30,6 +30,7 @@ from api.middleware import ProblemForTooLarge, RequestLog
 from api.models.routes import router as models
 from api.monitoring.routes import router as alarms
 from api.open_inference.routes import router as open_inference
+from api.people.routes import router as people
 from api.predictions.lane import Lane
 from api.predictions.routes import router as predictions
 from api.quotas.routes import router as quotas
@@ -39,6 +40,7 @@ from api.webhooks.routes import router as webhooks
 from api.webhooks.sending import Outbound
 from sdb_service import __version__
 from sdb_service.logs import configure_logs
+from sdb_service.people.signing_in import Door
 from sdb_service.runtime import Runtime, open_runtime
 
 try:
@@ -55,6 +57,7 @@ _ROUTERS = (
     reference.router,
     accounts,
     quotas,
+    people,
     uploads,
     models,
     datasets,
@@ -89,6 +92,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     _equip(app, runtime)
+    install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
     require_declared(app)
@@ -105,6 +109,7 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
     app.state.last_use = LastUse(runtime)
     app.state.lane = Lane(runtime, app.state.last_use)
     app.state.forget = app.state.lane.forget
+    app.state.door = Door(runtime.settings)
     app.state.heads = Heads(app.state.lane) if Heads is not None else None
     app.state.outbound = Outbound.of(runtime.settings)
     app.state.deliveries = Deliveries(runtime, app.state.outbound)

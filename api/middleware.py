@@ -15,7 +15,7 @@ from sdb_service.logs import request_id
 log = logging.getLogger("api.requests")
 
 SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_LOGIN = "/dashboard/login/"  # what follows is a one-time link
+_LINKS = ("/dashboard/login/", "/dashboard/invitations/", "/dashboard/passwords/")  # what follows works once
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -83,7 +83,7 @@ def _is_plain_413(message: Message) -> bool:
 
 def _shown(path: str) -> str:
     """The path without secrets; the query string is never shown, since people put there what they should not."""
-    return f"{_LOGIN}***" if path.startswith(_LOGIN) else path
+    return next((f"{link}***" for link in _LINKS if path.startswith(link)), path)
 
 
 def _line(scope: Scope, status: int, started: float) -> dict[str, Any]:

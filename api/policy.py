@@ -89,6 +89,17 @@ RULES: tuple[Rule, ...] = (
     Rule("usage.read",       "accounts:read",  admin=OWN, owner=OWN,     member=OWN,     customer=OWN),
     Rule("quota.read",       "accounts:read",  admin=ANY, owner=OWN,     member=OWN,     customer=OWN),
     Rule("quota.choose",     "accounts:write", admin=ANY),
+    # People of an account.
+    Rule("user.list",        "accounts:read",  admin=ANY, owner=OWN,     member=OWN,     customer=OWN),
+    Rule("user.read",        "accounts:read",  admin=ANY, owner=OWN,     member=OWN,     customer=OWN),
+    Rule("user.close",       "accounts:write", admin=ANY, owner=OWN,     customer=OWN),
+    Rule("user.rank",        "accounts:write", admin=ANY, owner=OWN,     customer=OWN),
+    Rule("user.reset",       None,             admin=ANY, owner=OWN,     customer=OWN,   whole=True),
+    Rule("user.totp_reset",  None,             admin=ANY, whole=True),
+    Rule("invitation.make",  None,             admin=ANY, owner=OWN,     customer=OWN,   whole=True),
+    Rule("invitation.list",  "accounts:read",  admin=ANY, owner=OWN,     customer=OWN),
+    Rule("invitation.revoke", "accounts:write", admin=ANY, owner=OWN,    customer=OWN),
+    # Tokens.
     Rule("token.list",       "tokens:read",    admin=ANY, owner=OWN,     member=OWN,     customer=OWN),
     Rule("token.issue",      "tokens:write",   admin=ANY, owner=OWN,     member=OWN,     customer=OWN),
     Rule("token.revoke",     "tokens:write",   admin=ANY, owner=OWN,     member=OWN,     customer=OWN),

@@ -52,6 +52,10 @@ if TYPE_CHECKING:
     from sdb_client.models import InputSpec as InputSpec
     from sdb_client.models import Model as Model
     from sdb_client.models import Reason as Reason
+    from sdb_client.people import FreshInvitation as FreshInvitation
+    from sdb_client.people import Invitation as Invitation
+    from sdb_client.people import PasswordReset as PasswordReset
+    from sdb_client.people import User as User
     from sdb_client.predicting import ClassProb as ClassProb
     from sdb_client.predicting import Prediction as Prediction
     from sdb_client.predicting import Predictions as Predictions
@@ -99,6 +103,7 @@ _HOMES = {
     "license_files": ("LicenseFile",),
     "licenses": ("License", "SigningKey", "Suspect", "Trace"),
     "models": ("Dataset", "InputSpec", "Model", "Reason"),
+    "people": ("FreshInvitation", "Invitation", "PasswordReset", "User"),
     "predicting": ("ClassProb", "Prediction", "Predictions"),
     "uploads": ("Upload",),
     "webhooks": ("FreshWebhook", "Webhook", "WebhookDelivery", "verify_webhook"),

@@ -14,6 +14,7 @@ from sdb_client.http import Wire
 from sdb_client.jobs import Jobs
 from sdb_client.licenses import Licenses
 from sdb_client.models import Datasets, InputSpec, Models
+from sdb_client.people import Invitations, Users
 from sdb_client.shapes import from_json
 from sdb_client.uploads import Uploads
 from sdb_client.webhooks import Webhooks
@@ -41,6 +42,8 @@ class Client:
         self._wire = Wire(url, token=token, transport=transport, timeout=timeout)
         self.accounts = Accounts(self._wire)
         self.tokens = Tokens(self._wire)
+        self.users = Users(self._wire)
+        self.invitations = Invitations(self._wire)
         self.uploads = Uploads(self._wire)
         self.models = Models(self._wire)
         self.datasets = Datasets(self._wire)

@@ -5,21 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock, credentials
 from sdb_service.errors import Conflict, Unauthenticated
 from sdb_service.ids import new_id
 from sdb_service.secret import Secret
-from sdb_service.tables import Account, DashboardSession, LoginLink, Token
+from sdb_service.tables import Account, DashboardSession, LoginLink, Token, User
 
 Role = Literal["admin", "provider", "customer"]
 Rank = Literal["owner", "member"]
 Standing = Literal["admin", "owner", "member", "customer"]
 
 LINK_SECONDS = 15 * 60
-SESSION_SECONDS = 12 * 3600
+SESSION_SECONDS = 12 * 3600  # however much it is used
+IDLE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -92,23 +93,36 @@ def caller_of_token(session: Session, text: str, *, key: Secret) -> Caller:
     """Whose token this is. Raises `Unauthenticated` where it is unknown, expired or revoked."""
     credentials.require_well_formed(text, "sdb")
     digest = credentials.digest_of(text, key=key)
-    statement = select(Account, Token).join(Token, Token.account_id == Account.id).where(Token.digest == digest)
+    statement = select(Account, Token, User).join(Token, Token.account_id == Account.id)
+    statement = statement.outerjoin(User, User.id == Token.user_id).where(Token.digest == digest)
     found = session.execute(statement).one_or_none()
-    if found is None or found[1].revoked_at is not None or found[0].closed_at is not None:
+    if (
+        found is None
+        or found[1].revoked_at is not None
+        or found[0].closed_at is not None
+        or _is_out(found[1], found[2])
+    ):
         raise Unauthenticated("token_invalid", "The token is unknown or revoked; ask for a new one.")
     if found[1].expires_at is not None and found[1].expires_at <= clock.now():
         raise Unauthenticated("token_expired", "The token has expired; ask for a new one.")
     return _speaking(*found)
 
 
-def _speaking(account: Account, token: Token) -> Caller:
+def _is_out(token: Token, user: User | None) -> bool:
+    """Whether the person who made the token is no longer of the account; a token goes with them."""
+    return token.user_id is not None and (user is None or user.closed_at is not None)
+
+
+def _speaking(account: Account, token: Token, user: User | None) -> Caller:
+    """The token's caller, of the lower of its rank and that of the person who made it."""
+    is_member = "member" in (token.rank, user.rank if user is not None else token.rank)
     return Caller(
         account.id,
         account.role,
         account.name,
         until=token.expires_at,
         user_id=token.user_id,
-        rank="member" if token.rank == "member" else "owner",
+        rank="member" if is_member else "owner",
         scopes=None if token.scopes is None else frozenset(token.scopes),
         token_id=token.id,
     )
@@ -124,7 +138,9 @@ def make_login_link(session: Session, account_id: str, *, key: Secret) -> Secret
     return fresh.text
 
 
-def use_login_link(session: Session, text: str, *, key: Secret) -> tuple[DashboardSession, Secret]:
+def use_login_link(
+    session: Session, text: str, *, key: Secret, address: str | None = None, agent: str | None = None
+) -> tuple[DashboardSession, Secret]:
     """Turn a one-time link into a session. Raises `Unauthenticated` where it is unknown, used or too old."""
     digest = credentials.digest_of(text, key=key)
     statement = (
@@ -138,28 +154,65 @@ def use_login_link(session: Session, text: str, *, key: Secret) -> tuple[Dashboa
         raise Unauthenticated(
             "link_invalid", "This link was used already or is too old; ask for a new one with: sdb admin login-link."
         )
+    return open_session(session, account_id, key=key, address=address, agent=agent)
+
+
+def open_session(
+    session: Session,
+    account_id: str,
+    *,
+    key: Secret,
+    user_id: str | None = None,
+    address: str | None = None,
+    agent: str | None = None,
+) -> tuple[DashboardSession, Secret]:
+    """A fresh session, of a person or, without one, of the account itself; the second is its cookie's text."""
     fresh, csrf = credentials.make("ses", key=key), credentials.make("csrf", key=key)
     opened = DashboardSession(
         id=new_id("ses"),
         account_id=account_id,
+        user_id=user_id,
         digest=fresh.digest,
         csrf=csrf.digest,
         expires_at=clock.after(SESSION_SECONDS),
+        seen_at=clock.now(),
+        address=address,
+        agent=agent[:200] if agent else None,
     )
     session.add(opened)
     session.flush()
     return opened, fresh.text
 
 
-def caller_of_session(session: Session, text: str, *, key: Secret) -> tuple[Caller, DashboardSession]:
-    """Whose dashboard session this is. Raises `Unauthenticated` where it is unknown or over."""
+def caller_of_session(
+    session: Session, text: str, *, key: Secret, idle_seconds: float = IDLE_SECONDS
+) -> tuple[Caller, DashboardSession]:
+    """Whose dashboard session this is, with the rights of this moment.
+
+    Raises:
+        Unauthenticated: it is unknown, over, not used for too long, or its person or account is closed.
+    """
     digest = credentials.digest_of(text, key=key)
     statement = (
-        select(Account, DashboardSession)
+        select(Account, DashboardSession, User)
         .join(DashboardSession, DashboardSession.account_id == Account.id)
-        .where(DashboardSession.digest == digest, DashboardSession.expires_at > clock.now())
+        .outerjoin(User, User.id == DashboardSession.user_id)
+        .where(
+            DashboardSession.digest == digest,
+            DashboardSession.expires_at > clock.now(),
+            func.coalesce(DashboardSession.seen_at, DashboardSession.created_at) > clock.after(-idle_seconds),
+            Account.closed_at.is_(None),
+            User.closed_at.is_(None),
+        )
     )
     found = session.execute(statement).one_or_none()
-    if found is None or found[0].closed_at is not None:
-        raise Unauthenticated("session_over", "You are not signed in, or the session is over; sign in with a new link.")
-    return Caller(found[0].id, found[0].role, found[0].name), found[1]
+    if found is None:
+        raise Unauthenticated("session_over", "You are not signed in, or the session is over; sign in again.")
+    account, opened, user = found
+    return (Caller(account.id, account.role, account.name) if user is None else caller_of(account, user)), opened
+
+
+def caller_of(account: Account, user: User, *, address: str | None = None) -> Caller:
+    """A person as a caller."""
+    rank: Rank = "member" if user.rank == "member" else "owner"
+    return Caller(account.id, account.role, user.name, address, user_id=user.id, rank=rank)

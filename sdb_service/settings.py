@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         "auto", description="Where the API runs boxes; auto is CUDA where onnxruntime-gpu is installed."
     )
     requests_per_minute: int = Field(6000, gt=0, description="Per token, or per address where there is none.")
+    session_idle_minutes: int = Field(60, gt=0, description="A dashboard session that nobody uses ends after so long.")
+    sign_in_attempts: int = Field(
+        10, gt=0, description="Passwords tried for one name, from one address or on one device that are looked at."
+    )
+    sign_in_window_seconds: int = Field(300, gt=0, description="The time in which these attempts count.")
     images_per_minute: int = Field(1_000_000, gt=0, description="Predictions of one account.")
     public_images_per_minute: int = Field(6000, gt=0, description="Predictions of one address without a token.")
 

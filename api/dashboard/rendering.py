@@ -21,6 +21,13 @@ _DONE = {
     "webhook_tested": "A test is on its way; reload the page in a moment.",
     "webhook_deleted": "Webhook deleted.",
     "webhook_redelivered": "It is sent again; reload the page in a moment.",
+    "password": "The password is changed, and all other sessions have ended.",
+    "one_step": "The second step is off.",
+    "session_ended": "That session has ended.",
+    "sessions_ended": "All other sessions have ended.",
+    "invitation_revoked": "The invitation works no more.",
+    "rank": "The rank is changed; it holds from their next click on.",
+    "person_closed": "They are out, and their sessions have ended.",
     "cancelled": "Cancel requested; a running job stops at its next step.",
 }
 

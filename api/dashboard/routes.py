@@ -2,9 +2,22 @@
 
 from fastapi import APIRouter
 
-from api.dashboard import assets, boxes, jobs, licenses, lists, overview, rekeying, signin, webhooks
+from api.dashboard import (
+    assets,
+    boxes,
+    entering,
+    jobs,
+    licenses,
+    lists,
+    me,
+    overview,
+    people,
+    rekeying,
+    signin,
+    webhooks,
+)
 
 router = APIRouter()
-for part in (assets, signin, overview, jobs, boxes, rekeying, licenses, webhooks, lists):
+for part in (assets, signin, entering, overview, jobs, boxes, rekeying, licenses, webhooks, lists, me, people):
     router.include_router(part.router)
 router.include_router(overview.rest)

@@ -1,14 +1,15 @@
 """Signing in by a one-time link, and out."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.access import declare
-from api.dashboard import sessions
+from api.dashboard import cookies, sessions
 from api.dashboard.access import viewing
 from api.dashboard.rendering import back_to, page
-from api.dashboard.viewing import COOKIE, COOKIE_PATH, ActorDep, require_same_site
-from api.deps import RuntimeDep, WriteSession, address_of
+from api.dashboard.viewing import ActorDep, require_same_site
+from api.dashboard.visits import VisitDep
+from api.deps import RuntimeDep, WriteSession
 from sdb_service.identity import SESSION_SECONDS
 
 router = APIRouter(prefix="/dashboard", include_in_schema=False)
@@ -21,24 +22,16 @@ def show_sign_in(link: str) -> HTMLResponse:  # noqa: ARG001
 
 
 @router.post("/login/{link}", dependencies=[*declare("dashboard.enter"), Depends(require_same_site)])
-def sign_in(link: str, request: Request, session: WriteSession, runtime: RuntimeDep) -> RedirectResponse:
-    text = sessions.open_session(session, link, key=runtime.token_key, address=address_of(request))
+def sign_in(link: str, visit: VisitDep, session: WriteSession, runtime: RuntimeDep) -> RedirectResponse:
+    text = sessions.open_session(session, link, key=runtime.token_key, visit=visit)
     answer = back_to("/dashboard")
-    answer.set_cookie(
-        COOKIE,
-        text.reveal().decode(),
-        max_age=SESSION_SECONDS,
-        path=COOKIE_PATH,
-        secure=runtime.settings.public_url.startswith("https://"),
-        httponly=True,
-        samesite="lax",
-    )
+    cookies.give(answer, runtime.settings, cookies.SESSION, text, seconds=SESSION_SECONDS)
     return answer
 
 
 @router.post("/logout", dependencies=viewing("dashboard.view"))
-def sign_out(request: Request, actor: ActorDep, session: WriteSession, runtime: RuntimeDep) -> HTMLResponse:
-    sessions.close_session(session, request.cookies[COOKIE], key=runtime.token_key, caller=actor.caller)
+def sign_out(actor: ActorDep, session: WriteSession, runtime: RuntimeDep) -> HTMLResponse:
+    sessions.close_session(session, actor.own)
     answer = page("signed_out.html", None, problem=None)
-    answer.delete_cookie(COOKIE, path=COOKIE_PATH)
+    cookies.take_back(answer, runtime.settings, cookies.SESSION)
     return answer

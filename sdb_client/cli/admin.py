@@ -81,6 +81,30 @@ def accounts(limit: Limit = 50, url: Url = LOCAL, token: Token = None, as_json: 
         show_rows(islice(client.accounts.list(), limit), ("id", "name", "role", "created_at"), as_json=as_json)
 
 
+@app.command("users")
+def users(limit: Limit = 50, url: Url = LOCAL, token: Token = None, as_json: Json = False) -> None:
+    """List the people of your account."""
+    columns = ("id", "email", "name", "rank", "two_steps", "last_sign_in_at")
+    with sdb_client.Client(url, token=token) as client:
+        show_rows(islice(client.users.list(), limit), columns, as_json=as_json)
+
+
+@app.command("invite")
+def invite(
+    email: str,
+    rank: Annotated[Literal["owner", "member"], typer.Option("--rank")] = "member",
+    account: Annotated[str | None, typer.Option("--account-id", help="Into which account; yours if left out.")] = None,
+    url: Url = LOCAL,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Print a link by which somebody joins an account. No mail is sent: give it to them yourself."""
+    with sdb_client.Client(url, token=token) as client:
+        made = client.invitations.make(email, rank=rank, account_id=account)
+    fields = {"id": made.id, "email": made.email, "rank": made.rank, "expires_at": made.expires_at, "url": made.url}
+    show_one(fields, as_json=as_json)
+
+
 @app.command("create-account")
 def create_account(
     name: str,

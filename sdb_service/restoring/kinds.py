@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from sdb_service.tables import Account, License, Token
+from sdb_service.tables import Account, License, Token, User
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,14 @@ ACCOUNT = Kind(
     values=lambda now: {"closed_at": now},
 )
 
-KINDS = (ACCOUNT, TOKEN, LICENSE)
+USER = Kind(
+    name="user",
+    action="user.close",
+    table=User,
+    owner=User.account_id,
+    taken=User.closed_at.is_not(None),
+    values=lambda now: {"closed_at": now},
+)
+
+KINDS = (ACCOUNT, USER, TOKEN, LICENSE)
 BY_ACTION = {kind.action: kind for kind in KINDS}

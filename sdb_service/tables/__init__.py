@@ -11,6 +11,7 @@ from sdb_service.tables.idempotency import IdempotentAnswer
 from sdb_service.tables.jobs import Job, JobEvent
 from sdb_service.tables.licenses import License, PastHolder
 from sdb_service.tables.models import Model
+from sdb_service.tables.people import Invitation, PasswordReset, RecoveryCode, User
 from sdb_service.tables.quotas import AccountQuota
 from sdb_service.tables.signing import PublicSigningKey
 from sdb_service.tables.uploads import Upload, UploadPart
@@ -30,17 +31,21 @@ __all__ = [
     "Dataset",
     "IdempotentAnswer",
     "ImageBudget",
+    "Invitation",
     "Job",
     "JobEvent",
     "License",
     "LoginLink",
     "Model",
+    "PasswordReset",
     "PastHolder",
     "PublicSigningKey",
+    "RecoveryCode",
     "SealedKey",
     "Token",
     "Upload",
     "UploadPart",
+    "User",
     "Webhook",
     "WebhookDelivery",
     "metadata",

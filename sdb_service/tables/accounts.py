@@ -53,3 +53,7 @@ class DashboardSession(_Credential, Base):
 
     csrf: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime]
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)  # None: opened by a one-time link
+    seen_at: Mapped[datetime | None]  # at most a minute old while it is used; None: since it was opened
+    address: Mapped[str | None] = mapped_column(String(64))
+    agent: Mapped[str | None] = mapped_column(String(200))

@@ -3,6 +3,7 @@
 import pytest
 
 from sdb_service.tables import Account, Dataset, Job, Model, Upload
+from tests.api import people
 from tests.api.problems import problem_of
 from tests.api.seeding import NOBODY, House, Person
 
@@ -56,6 +57,12 @@ ROUTES: list[tuple[str, str, str, dict[str, object] | None]] = [
     ("account", "GET", "/v1/accounts/{id}", None),
     ("account", "GET", "/v1/accounts/{id}/quotas", None),
     ("token", "DELETE", "/v1/tokens/{id}", None),
+    ("user", "GET", "/v1/users/{id}", None),
+    ("user", "DELETE", "/v1/users/{id}", None),
+    ("user", "POST", "/v1/users/{id}/rank", {"rank": "member"}),
+    ("user", "POST", "/v1/users/{id}/password-reset", None),
+    ("invitation", "DELETE", "/v1/invitations/{id}", None),
+    ("account", "POST", "/v1/invitations", {"email": "x@example.org", "account_id": "{id}"}),
     ("box", "POST", "/v1/licenses", {"box_id": "{id}", "customer_id": "acc_none"}),
     ("upload", "POST", "/v1/datasets", {"name": "x", "upload_id": "{id}"}),
     ("model", "POST", "/v1/jobs", {"model_id": "{id}", "dataset_id": "{dataset}"}),
@@ -87,6 +94,8 @@ def objects(house: House) -> dict[str, str]:
         "account": owner.id,
         "webhook": house.post(owner, "/v1/webhooks", {"url": "https://8.8.8.8/", "events": ["box.alarm"]}).json()["id"],
         "token": house.get(owner, "/v1/tokens").json()["data"][0]["id"],
+        "user": people.add(house, owner).id,
+        "invitation": house.post(owner, "/v1/invitations", {"email": "y@example.org"}).json()["id"],
     }
     for kind in (
         "upload",
@@ -97,6 +106,8 @@ def objects(house: House) -> dict[str, str]:
         "license",
         "webhook",
         "account",
+        "account",
+        "user",
     ):  # they are there for their owner
         assert house.get(owner, f"/v1/{'boxe' if kind == 'box' else kind}s/{found[kind]}").status_code == 200
     return found
@@ -130,6 +141,7 @@ def test_every_route_with_an_id_is_in_the_list_above(house: House) -> None:
         ("DELETE", "/v1/accounts/"),  # the admin's alone
         ("PATCH", "/v1/accounts/"),  # the admin's alone
         ("PATCH", "/v1/accounts//quotas"),  # the admin's alone
+        ("POST", "/v1/users//totp-reset"),  # the admin's alone
         ("POST", "/v1/boxes//distill"),  # tests of its own: whoever holds no license is told so
     }
     found = {

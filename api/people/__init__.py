@@ -1,0 +1,1 @@
+"""The people of accounts: routes parse and answer, service decides, queries find."""
