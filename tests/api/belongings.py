@@ -3,18 +3,19 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from api.policy import Scope
-from sdb_service import identity
+from sdb_service import identity, telling
 from sdb_service.ids import new_id
-from sdb_service.tables import Job
+from sdb_service.tables import Job, Webhook
+from tests.api import people as humans
 from tests.api.seeding import NOBODY, House, Person
 
 CONTENT = b"abc"
 KINDS = {"upload": "upl", "model": "mdl", "dataset": "dst", "job": "job", "box": "box", "license": "lic"}
-KINDS |= {"account": "acc", "token": "tok"}
+KINDS |= {"account": "acc", "token": "tok", "user": "usr", "invitation": "inv", "webhook": "whk"}
 REPORT = {"schema": "sdb-report/1", "policy": "sdb", "accuracy": {"closed": {"mean": 1.5, "std": 0, "seeds": 1}}}
 
 
@@ -35,6 +36,7 @@ class World:
     house: House
     people: dict[str, Person]
     stranger: Person
+    _webhooks: dict[str, str] = field(default_factory=dict)  # by account, which may have few
 
     @classmethod
     def on(cls, house: House) -> "World":
@@ -64,6 +66,9 @@ class World:
             "job": lambda: self._job(owner, route),
             "box": lambda: self._box(owner),
             "license": lambda: self._license(owner, route),
+            "user": lambda: self._user(owner, who),
+            "invitation": lambda: self._invitation(owner, who),
+            "webhook": lambda: self._webhook(owner, route, who),
         }
         return makers[kind]()
 
@@ -94,6 +99,42 @@ class World:
             key = self.house.runtime.token_key
             rank: identity.Rank = "member" if who == "member" else "owner"
             return identity.issue_token(session, account.id, name="x", key=key, rank=rank)[0].id
+
+    def _of(self, owner: Person, who: str) -> Person:
+        """Whose a thing is that everybody may have for themselves."""
+        if owner is self.stranger or who == "public":
+            return owner
+        return self.owner if who == "member" else self.people[who]
+
+    def _user(self, owner: Person, who: str) -> str:
+        account = self._of(owner, who)
+        humans.add(self.house, account)  # who stays: the last one cannot go
+        return humans.add(self.house, account).id
+
+    def _invitation(self, owner: Person, who: str) -> str:
+        body = {"email": f"{new_id('x')}@example.org"}
+        return str(self.house.post(self._of(owner, who), "/v1/invitations", body).json()["id"])
+
+    def _webhook(self, owner: Person, route: str, who: str) -> str:
+        account, body = self._of(owner, who), {"url": "https://8.8.8.8/", "events": ["box.make"]}
+        kept = self._webhooks.pop(account.id, None)
+        made = kept or str(self.house.post(account, "/v1/webhooks", body).json()["id"])
+        if route != "/v1/webhooks/{webhook_id}":  # where it may be deleted
+            self._webhooks[account.id] = made
+        with self.house.runtime.database.transaction() as session:
+            session.get_one(Webhook, made).state = "enabled"
+        return made
+
+    def delivery(self, webhook_id: str) -> str:
+        """Something that the webhook could not be told; an id that nothing has, where there is no such webhook."""
+        with self.house.runtime.database.transaction() as session:
+            webhook = session.get(Webhook, webhook_id)
+            if webhook is None:
+                return new_id(telling.ID)
+            made = telling.delivery(webhook, "box.make", "box_none")
+            made.state = "failed"
+            session.add(made)
+            return made.id
 
     def _upload(self, owner: Person, route: str) -> str:
         if "{upload_id}" not in route:
