@@ -1,79 +1,94 @@
 """Looking for key bytes where they must not be: in every text and byte form somebody could have written them."""
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
+import binascii
+import re
+import zlib
+from collections.abc import Iterable, Iterator
 
-import boto3
 import numpy as np
 import numpy.typing as npt
-import redis
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-from sdb_service.db import Database
-from sdb_service.settings import Settings
-from sdb_service.tables import metadata
 
 _RUN = 24  # bytes of the key in a row that give it away
 _NUMBERS = 3  # printed numbers in a row that do
+_MOST_OPENED = 16 * 2**20  # bytes of one compressed stream that are looked at
+_LARGE = 8 * 2**20  # in what is larger, every fifth piece is looked for
+_STREAM = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|PK\x03\x04")
+_TEXT = re.compile(rb"(?:eJ|eN|eA|eF|H4sI|UEsD)[A-Za-z0-9+/_-]{30,}")  # base64 of what those begin with
 
 
 def needles(kappa: npt.NDArray[np.float32]) -> list[bytes]:
-    """Pieces of the key in raw, hex, base64 (three phases) and as printed numbers."""
-    found: list[bytes] = []
+    """Pieces of the key as bytes (raw, other float types, hex, base64 in three phases, escaped) and as numbers."""
     raw = kappa.astype("<f4").tobytes()
-    for start in range(0, len(raw) - _RUN, _RUN):
-        piece = raw[start : start + _RUN]
-        found += [piece, piece.hex().encode(), piece.hex().upper().encode()]
-        for phase in range(3):
-            found.append(base64.b64encode(piece[phase : phase + 18])[2:22])
-            found.append(base64.urlsafe_b64encode(piece[phase : phase + 18])[2:22])
-    values = kappa.ravel().tolist()
+    found = [piece for start in range(0, len(raw) - _RUN, _RUN) for piece in _as_bytes(raw[start : start + _RUN])]
+    for form in (">f4", "<f8", "<f2"):
+        other = kappa.astype(form).tobytes()
+        found += [other[start : start + _RUN] for start in range(0, len(other) - _RUN, _RUN)]
+    values = kappa.ravel()
     for start in range(0, len(values) - _NUMBERS, _NUMBERS):
-        row = values[start : start + _NUMBERS]
-        found += [", ".join(f"{value:.5g}" for value in row).encode(), ",".join(repr(value) for value in row).encode()]
-        found += [", ".join(f"{value:.4f}" for value in row).encode(), ", ".join(repr(value) for value in row).encode()]
+        found += _as_numbers(values[start : start + _NUMBERS])
     return found
 
 
-def leaks(places: Iterator[tuple[str, bytes]], pieces: list[bytes]) -> list[str]:
-    """The names of places that hold a piece of the key."""
-    return [name for name, content in places if any(piece in content for piece in pieces)]
+def _as_bytes(piece: bytes) -> Iterator[bytes]:
+    yield from (piece, piece.hex().encode(), piece.hex().upper().encode(), piece.hex(" ").encode())
+    yield repr(piece)[2:-1].encode()
+    yield from (mark.join(str(byte).encode() for byte in piece[:9]) for mark in (b",", b", ", b" "))
+    for phase in range(3):
+        yield base64.b64encode(piece[phase : phase + 18])[2:22]
+        yield base64.urlsafe_b64encode(piece[phase : phase + 18])[2:22]
 
 
-def places(settings: Settings, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Everything the service has written: logs, files, broker, database rows, bucket."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield str(path.relative_to(folder)), path.read_bytes()
-    yield from _rows(settings)
-    if settings.s3_bucket:
-        yield from _objects(settings)
-    if settings.broker_url:
-        broker = redis.Redis.from_url(settings.broker_url)
-        for name in broker.scan_iter():
-            yield f"redis {name!r}", broker.dump(name) or b""
+def _as_numbers(row: npt.NDArray[np.float32]) -> Iterator[bytes]:
+    wide, short = [repr(value) for value in row.tolist()], [str(value) for value in row]
+    for mark in (", ", ",", " ", "\n", "\t", ";"):
+        yield mark.join(wide).encode()
+        yield mark.join(short).encode()
+    for form in (".5g", ".4f"):
+        yield ", ".join(f"{value:{form}}" for value in row.tolist()).encode()
 
 
-def _rows(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    database = Database(settings.effective_database_url)
-    with Session(database.engine) as session:
-        for table in metadata.sorted_tables:
-            for row in session.execute(text(f"SELECT * FROM {table.name}")):
-                values = [bytes(v) if isinstance(v, (bytes, memoryview)) else str(v).encode() for v in row]
-                yield f"table {table.name}", b"\n".join(values)
-    database.close()
+def leaks(places: Iterable[tuple[str, bytes]], pieces: list[bytes]) -> list[str]:
+    """The names of places that hold a piece of the key, plain or in something compressed."""
+    return [name for name, content in places if any(_holds(each, pieces) for each in (content, *opened(content)))]
 
 
-def _objects(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    secret = settings.s3_secret_access_key
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=settings.s3_endpoint_url,
-        region_name=settings.s3_region,
-        aws_access_key_id=settings.s3_access_key_id,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-    )
-    for entry in s3.list_objects_v2(Bucket=settings.s3_bucket).get("Contents", []):
-        yield f"s3 {entry['Key']}", s3.get_object(Bucket=settings.s3_bucket, Key=entry["Key"])["Body"].read()
+def opened(content: bytes, *, depth: int = 2) -> Iterator[bytes]:
+    """Whatever lies compressed in it: zlib, gzip, members of zip files, the same in base64, and these in each other."""
+    for stream in _streams(content):
+        yield stream
+        if depth > 1:
+            yield from opened(stream, depth=depth - 1)
+
+
+def _streams(content: bytes) -> Iterator[bytes]:
+    for match in _STREAM.finditer(content):
+        start, bits = match.start(), 47  # 47: zlib or gzip, as its head says
+        if match.group() == b"PK\x03\x04":
+            name, extra = (int.from_bytes(content[start + at : start + at + 2], "little") for at in (26, 28))
+            start, bits = start + 30 + name + extra, -15
+        if stream := _inflated(content[start:], bits):
+            yield stream
+    for match in _TEXT.finditer(content):
+        text = match.group().replace(b"-", b"+").replace(b"_", b"/")
+        try:
+            yield from _streams(base64.b64decode(text[: len(text) // 4 * 4]))
+        except binascii.Error:
+            continue
+
+
+def _inflated(content: bytes, bits: int) -> bytes:
+    """What the stream opens to, up to where it ends or breaks."""
+    stream, found = zlib.decompressobj(bits), b""
+    try:
+        for start in range(0, len(content), 1 << 16):
+            found += stream.decompress(content[start : start + (1 << 16)], _MOST_OPENED)
+            if stream.eof or len(found) > _MOST_OPENED:
+                break
+    except zlib.error:
+        return found
+    return found
+
+
+def _holds(content: bytes, pieces: list[bytes]) -> bool:
+    return any(piece in content for piece in (pieces if len(content) < _LARGE else pieces[::5]))

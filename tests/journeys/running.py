@@ -19,6 +19,7 @@ import psutil
 from sdb_client import Client
 from sdb_service import identity
 from sdb_service.runtime import open_runtime
+from tests.journeys.canary_places import Answers
 from tests.servers.profiles import Profile
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class RunningService:
     env: dict[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     clients: list[Client] = field(default_factory=list)
+    answers: list[Answers] = field(default_factory=list)
 
     def start(self, name: str) -> None:
         lines = {
@@ -98,7 +100,8 @@ class RunningService:
         return self._connected(None)
 
     def _connected(self, token: str | None) -> Client:
-        client = Client(self.url, token=token)
+        self.answers.append(Answers())
+        client = Client(self.url, token=token, transport=self.answers[-1])
         self.clients.append(client)
         return client
 

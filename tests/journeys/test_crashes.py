@@ -5,7 +5,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from api.licenses.keys import open_kappa
 from sdb_client import Client, InputSpec, Job, JobFailed
+from sdb_service.runtime import open_runtime
+from sdb_service.tables import Box
+from sdb_service.tables import Job as JobRow
+from tests.journeys.canary import leaks, needles
+from tests.journeys.canary_places import places
 from tests.journeys.running import RunningService, running, wait_for
 from tests.servers.profiles import Profile
 
@@ -53,6 +59,17 @@ def lowest_step_after_restart(provider: Client, job_id: str, attempt: int) -> in
     return min(steps)
 
 
+def assert_no_key_was_left(service: RunningService, box_id: str | None) -> None:
+    """The job's key is nowhere but sealed, and the workers' copy of it is gone."""
+    settings = service.profile.settings
+    runtime = open_runtime(settings)
+    with runtime.database.reading() as session:
+        kappa = open_kappa(session, session.get_one(Box, box_id), runtime=runtime)
+        assert session.query(JobRow.id).filter(JobRow.kappa_in_flight.is_not(None)).all() == []
+    runtime.database.close()
+    assert leaks(places(settings, service.folder), needles(kappa)) == []
+
+
 def _alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
@@ -71,6 +88,7 @@ def test_a_job_whose_worker_and_child_are_killed_hard_resumes_and_finishes_once(
     assert (finished.state, finished.attempt) == ("succeeded", 2)
     assert lowest_step_after_restart(provider, job.id, 2) > 50, "it began again instead of resuming"
     assert len(list(provider.boxes.list())) == 1
+    assert_no_key_was_left(service, finished.box_id)
     states = [event.data["state"] for event in provider.jobs.events(job.id) if event.kind == "state"]
     assert states == ["running", "queued", "running", "succeeded"]
 

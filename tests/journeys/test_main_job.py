@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import httpx2
 import jsonschema
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
-from sdb_client import Box, Client, InputSpec, Key, NotAllowed, NotFound
+from sdb_client import Box, Client, InputSpec, Key, NotAllowed, NotFound, ProblemError
 from sdb_core.report import SCHEMA_PATH
-from tests.journeys.canary import leaks, needles, places
+from sdb_service.db import Database
+from sdb_service.tables import SealedKey
+from tests.journeys.canary import leaks, needles
+from tests.journeys.canary_places import Answers, places, watched_processes
 from tests.journeys.running import RunningService, running
 from tests.servers.profiles import Profile
 
@@ -47,7 +51,10 @@ def as_png(pixels: np.ndarray) -> bytes:
 def test_a_provider_wraps_a_customer_learns_and_the_public_gets_predictions(
     any_profile: Profile, teacher: tuple[Path, InputSpec], tmp_path: Path
 ) -> None:
-    with running(any_profile, tmp_path) as service:
+    with (
+        running(any_profile, tmp_path) as service,
+        watched_processes([process.pid for process in service.processes.values()]) as seen,
+    ):
         admin, provider = service.client("admin", "root"), service.client("provider", "ada")
         box = wrapped(provider, teacher)
         the_public_gets_predictions(service, provider, box)
@@ -61,7 +68,10 @@ def test_a_provider_wraps_a_customer_learns_and_the_public_gets_predictions(
         assert set(load_file(tmp_path / "box.safetensors")) == set(load_file(teacher[0]))
         acts = {event.action for event in admin.audit.list()}
         assert {"model.create", "job.create", "box.make", "box.publish", "license.grant", "license.key"} <= acts
-        assert_nothing_leaked(service, key.kappa, tmp_path)
+        errors_are_forced(service, provider, box, key)
+        found = [*places(any_profile.settings, tmp_path), *seen]
+        found += [place for answers in service.answers for place in answers.places()]
+        assert_nothing_leaked(found, key.kappa)
 
 
 def the_public_gets_predictions(service: RunningService, provider: Client, box: Box) -> None:
@@ -107,17 +117,31 @@ def a_hosted_license_gives_the_same_answers(service: RunningService, provider: C
     assert refused.value.code == "license_hosted"
 
 
-def assert_nothing_leaked(service: RunningService, kappa: np.ndarray, folder: Path) -> None:
-    """No byte of the key in logs, database, broker folder or storage, but sealed."""
-    found = leaks(places(service.profile.settings, folder), needles(kappa))
-    assert found == []
+def errors_are_forced(service: RunningService, provider: Client, box: Box, key: Key) -> None:
+    """The key in hands that drop it: a seal that breaks while it is issued, and bodies that no route takes."""
+    customer = service.client("customer", "flora")
+    license_ = provider.licenses.grant(box.id, customer.accounts.me().id)
+    database = Database(service.profile.settings.effective_database_url)
+    for bit in (1, 0):
+        with database.transaction() as session:
+            row = session.query(SealedKey).filter_by(box_id=box.id).one()
+            row.sealed = row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])
+        if bit:
+            with pytest.raises(ProblemError) as broken:
+                customer.licenses.key(license_.id)
+            assert broken.value.code == "seal_broken"
+    database.close()
+    np.testing.assert_array_equal(customer.licenses.key(license_.id).kappa, key.kappa)
+    numbers, raw = key.kappa.tolist(), key.kappa.tobytes()
+    service.answers.append(Answers())
+    with httpx2.Client(transport=service.answers[-1], base_url=service.url) as http:
+        for path in (f"/v1/boxes/{box.id}/predict", "/v1/licenses", f"/v1/licenses/{license_.id}/key", "/v1/jobs"):
+            for refused in (http.post(path, json={"inputs": numbers, "box_id": numbers}), http.post(path, content=raw)):
+                assert 400 <= refused.status_code < 500, refused.text
 
 
-def test_the_search_for_leaks_finds_what_is_planted(embedded_profile: Profile, tmp_path: Path) -> None:
-    kappa = np.random.default_rng(0).normal(size=(1, 8, 8)).astype(np.float32)
-    (tmp_path / "raw").write_bytes(b"..." + kappa.tobytes())
-    (tmp_path / "hex").write_text(kappa.tobytes().hex())
-    (tmp_path / "list").write_text(json.dumps(kappa.tolist()))
-    (tmp_path / "clean").write_text("nothing")
-    files = ((path.name, path.read_bytes()) for path in tmp_path.iterdir() if path.is_file())
-    assert sorted(leaks(files, needles(kappa))) == ["hex", "list", "raw"]
+def assert_nothing_leaked(found: list[tuple[str, bytes]], kappa: np.ndarray) -> None:
+    """No byte of the key in logs, database, broker, storage, processes or answers, but sealed."""
+    kinds = {name.partition(" ")[0] for name, _ in found}
+    assert {"table", "answer", "/proc"} <= kinds
+    assert leaks(found, needles(kappa)) == []
