@@ -58,6 +58,13 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     _equip(app, runtime)
     install_error_handlers(app)
+    _include_all(app)
+    require_declared(app)
+    app.add_middleware(RateLimit, settings=runtime.settings)
+    return app
+
+
+def _include_all(app: FastAPI) -> None:
     for router in (
         health.router,
         metrics.router,
@@ -78,9 +85,6 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         dashboard,
     ):
         app.include_router(router)
-    require_declared(app)
-    app.add_middleware(RateLimit, settings=runtime.settings)
-    return app
 
 
 def _equip(app: FastAPI, runtime: Runtime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock, credentials
@@ -92,26 +92,39 @@ def caller_of_token(session: Session, text: str, *, key: Secret) -> Caller:
     """Whose token this is. Raises `Unauthenticated` where it is unknown, expired or revoked."""
     credentials.require_well_formed(text, "sdb")
     digest = credentials.digest_of(text, key=key)
-    statement = select(Account, Token).join(Token, Token.account_id == Account.id).where(Token.digest == digest)
-    found = session.execute(statement).one_or_none()
-    if found is None or found[1].revoked_at is not None or found[0].closed_at is not None:
+    found = session.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
+    if found is None or found.revoked_at is not None or found.closed_at is not None:
         raise Unauthenticated("token_invalid", "The token is unknown or revoked; ask for a new one.")
-    if found[1].expires_at is not None and found[1].expires_at <= clock.now():
+    if found.expires_at is not None and found.expires_at <= clock.now():
         raise Unauthenticated("token_expired", "The token has expired; ask for a new one.")
-    return _speaking(*found)
-
-
-def _speaking(account: Account, token: Token) -> Caller:
     return Caller(
-        account.id,
-        account.role,
-        account.name,
-        until=token.expires_at,
-        user_id=token.user_id,
-        rank="member" if token.rank == "member" else "owner",
-        scopes=None if token.scopes is None else frozenset(token.scopes),
-        token_id=token.id,
+        found.account_id,
+        found.role,
+        found.account_name,
+        until=found.expires_at,
+        user_id=found.user_id,
+        rank="member" if found.rank == "member" else "owner",
+        scopes=None if found.scopes is None else frozenset(found.scopes),
+        token_id=found.token_id,
     )
+
+
+_BY_DIGEST = (  # made once: asked with every request
+    select(
+        Account.id.label("account_id"),
+        Account.name.label("account_name"),
+        Account.role,
+        Account.closed_at,
+        Token.id.label("token_id"),
+        Token.user_id,
+        Token.rank,
+        Token.scopes,
+        Token.expires_at,
+        Token.revoked_at,
+    )
+    .join(Token, Token.account_id == Account.id)
+    .where(Token.digest == bindparam("digest"))
+)
 
 
 def make_login_link(session: Session, account_id: str, *, key: Secret) -> Secret:

@@ -14,6 +14,7 @@ _DONE = {
     "suspended": "License suspended; it can be reinstated.",
     "reinstated": "License reinstated.",
     "revoked": "License revoked for good.",
+    "token_revoked": "Token revoked: programs that use it stop at once.",
     "cancelled": "Cancel requested; a running job stops at its next step.",
 }
 

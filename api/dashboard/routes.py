@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from api.dashboard import assets, boxes, jobs, licenses, lists, overview, signin
+from api.dashboard import assets, boxes, jobs, licenses, lists, overview, signin, tokens
 
 router = APIRouter()
-for part in (assets, signin, overview, jobs, boxes, licenses, lists):
+for part in (assets, signin, overview, jobs, boxes, licenses, tokens, lists):
     router.include_router(part.router)
 router.include_router(overview.rest)
