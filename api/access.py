@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api import policy
-from api.deps import OptionalCaller
+from api.deps import OptionalCaller, get_caller, get_runtime, optional_caller
+from sdb_service.identity import Caller
 
 
 class Action:
@@ -43,6 +44,17 @@ def allow(action: str) -> Sequence[Dependency]:
 def declare(action: str) -> Sequence[Dependency]:
     """For a route's `dependencies`: the route itself enforces the row, or the row is for everybody."""
     return [Depends(Declared(action))]
+
+
+def still_allowed(request: Request, action: str) -> Caller:
+    """Who the request's token speaks for now, for answers that take long.
+
+    Raises:
+        Unauthenticated, Forbidden: by now they may not, see `policy.require`.
+    """
+    caller = get_caller(optional_caller(request, get_runtime(request)))
+    policy.require(caller, action)
+    return caller
 
 
 def actions_of(app: FastAPI) -> Iterator[tuple[str, str, str | None]]:

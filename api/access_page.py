@@ -32,7 +32,7 @@ the **public** sends no token. What a cell says:
 
 What a caller does not reach is *not found* (404), in the same words as what does not exist. A token with scopes may
 only do what they name, and is refused with `token_scope_missing` (403) elsewhere. *Whole* asks for a token without such
-limits.
+limits and without an end.
 """
 _STANDINGS = ("admin", "owner", "member", "customer", "public")
 

@@ -92,7 +92,6 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     _equip(app, runtime)
-    install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
     require_declared(app)

@@ -39,6 +39,11 @@ _RAW_BODIES: dict[
     "/infer": dict.fromkeys(("application/json", "application/octet-stream"), _BYTES),
     "/parts/{number}": {"application/octet-stream": _BYTES},
 }
+_RAW_ANSWERS: dict[str, dict[str, Any]] = {
+    "/report-schema": {"application/schema+json": {"schema": {"type": "object"}}},
+    "/checkpoint": {"application/octet-stream": _BYTES},
+    "/key": {"application/octet-stream": _BYTES},
+}
 _FREE = ("service.describe", "service.health")  # no token is looked at
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics", "/v2/health/")
 _MAY_BE_AWAY = ("box.describe", "box.predict", "box.distill")
@@ -63,6 +68,9 @@ def _complete(operation: Operation, path: str, rule: Rule, *, is_change: bool) -
     for end, content in _RAW_BODIES.items():
         if path.endswith(end):
             operation["requestBody"] = {"required": True, "content": content}
+    for end, content in _RAW_ANSWERS.items():
+        if path.endswith(end):
+            operation["responses"]["200"]["content"] = content
     if path.endswith(("/predict", "/distill")):
         operation["responses"]["200"]["content"] |= dict.fromkeys(_ARRAYS, _BYTES)
     if path.endswith("/infer"):

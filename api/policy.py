@@ -56,7 +56,7 @@ ANY, OWN, HELD, SHOWN, NOTHING = Reach
 
 @dataclass(frozen=True)
 class Rule:
-    """One row; `scope` is what a token must hold, `whole` asks for a token without limits to its scopes."""
+    """One row; `scope` is what a token must hold, `whole` asks for a token without limits, of scopes or time."""
 
     action: str
     scope: Scope | None = None
@@ -169,6 +169,21 @@ _PEOPLE: dict[Standing, str] = {
 }
 
 
+def scopes_of(standing: Standing) -> tuple[Scope, ...]:
+    """The scopes that are of any use to people of this standing."""
+    useful = {rule.scope for rule in RULES if rule.reach(standing) not in (None, NOTHING)}
+    return tuple(scope for scope in SCOPES if scope in useful)
+
+
+def may(caller: Caller, action: str) -> bool:
+    """Whether `require` would let the caller through: for what pages show, never to guard anything."""
+    try:
+        require(caller, action)
+    except Forbidden:
+        return False
+    return True
+
+
 def require(caller: Caller | None, action: str) -> None:
     """Let whoever may try this action through; whose object it is about is not asked here.
 
@@ -188,9 +203,9 @@ def require(caller: Caller | None, action: str) -> None:
 
 
 def _require_scope(caller: Caller, rule: Rule) -> None:
-    if caller.scopes is None:
-        return
-    if rule.whole:
-        raise Forbidden("token_scope_missing", "This takes a token without limits to its scopes; use such a one.")
-    if rule.scope is not None and rule.scope not in caller.scopes:
+    if rule.whole and (caller.scopes is not None or caller.until is not None):
+        raise Forbidden(
+            "token_scope_missing", "This takes a token without limits to its scopes and its time; use such a one."
+        )
+    if caller.scopes is not None and rule.scope is not None and rule.scope not in caller.scopes:
         raise Forbidden("token_scope_missing", f"The token lacks the scope {rule.scope}; issue one that has it.")

@@ -1,6 +1,6 @@
 """Accounts and the tokens that programs sign in with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -9,6 +9,7 @@ from sdb_client.http import Wire, path
 from sdb_client.shapes import from_json
 
 Role = Literal["admin", "provider", "customer"]
+Rank = Literal["owner", "member"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Token:
-    """A token as the service remembers it; `prefix` are its first letters."""
+    """A token as the service remembers it; `prefix` are its first letters.
+
+    `scopes` is None where it may all that the account may; `last_used_at` is up to a minute behind.
+    """
 
     id: str
     account_id: str
@@ -32,6 +36,9 @@ class Token:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    scopes: tuple[str, ...] | None = None
+    rank: str = "owner"
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,10 @@ class Accounts:
         """The account whose token this client carries."""
         return from_json(Account, self._wire.get("/v1/accounts/me"))
 
+    def change_role(self, account_id: str, role: Role) -> Account:
+        """Give an account another role, which holds at once for all its tokens. Only an admin may."""
+        return from_json(Account, self._wire.change(path("v1", "accounts", account_id), {"role": role}))
+
     def close(self, account_id: str) -> None:
         """Close an account: its tokens stop at once, its objects stay. Only an admin may."""
         self._wire.delete(path("v1", "accounts", account_id))
@@ -81,12 +92,29 @@ class Tokens:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def issue(self, name: str, *, account_id: str | None = None, expires_at: datetime | None = None) -> FreshToken:
+    def issue(
+        self,
+        name: str,
+        *,
+        account_id: str | None = None,
+        expires_at: datetime | None = None,
+        scopes: Sequence[str] | None = None,
+        rank: Rank | None = None,
+    ) -> FreshToken:
         """A new token, yours where no account is named; only an admin names others.
 
-        Never repeated by itself: after a lost connection, look in `list()` for a token nobody holds and revoke it.
+        `scopes`, such as `["predict", "jobs:read"]`, are all that it may do; without them it may what the account may.
+        `rank="member"` gives less than an owner of a provider's account has. Nobody makes a token that may more, or
+        lasts longer, than their own. Never repeated by itself: after a lost connection, look in `list()` for a token
+        nobody holds and revoke it.
         """
-        body = {"name": name, "account_id": account_id, "expires_at": expires_at.isoformat() if expires_at else None}
+        body = {
+            "name": name,
+            "account_id": account_id,
+            "expires_at": expires_at.isoformat() if expires_at else None,
+            "scopes": None if scopes is None else list(scopes),
+            "rank": rank,
+        }
         return from_json(FreshToken, self._wire.act("/v1/tokens", body))
 
     def list(self) -> Iterator[Token]:

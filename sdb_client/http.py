@@ -62,6 +62,10 @@ class Wire:
         """POST an act on something; repeated after a lost connection only where twice does what once does."""
         return read_json(self.send("POST", path, json=body, repeatable=repeatable, timeout=timeout))
 
+    def change(self, path: str, body: Mapping[str, Any]) -> Any:
+        """PATCH: set what `body` names; repeated it changes nothing more."""
+        return read_json(self.send("PATCH", path, json=body))
+
     def delete(self, path: str) -> None:
         self.send("DELETE", path)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sdb_service import clock, credentials
@@ -90,42 +90,49 @@ def issue_token(
 
 
 def caller_of_token(session: Session, text: str, *, key: Secret) -> Caller:
-    """Whose token this is. Raises `Unauthenticated` where it is unknown, expired or revoked."""
+    """Whose token this is, of the lower of its rank and that of the person who made it.
+
+    Raises:
+        Unauthenticated: it is unknown, expired or revoked, or whoever made it is no longer of the account.
+    """
     credentials.require_well_formed(text, "sdb")
     digest = credentials.digest_of(text, key=key)
-    statement = select(Account, Token, User).join(Token, Token.account_id == Account.id)
-    statement = statement.outerjoin(User, User.id == Token.user_id).where(Token.digest == digest)
-    found = session.execute(statement).one_or_none()
-    if (
-        found is None
-        or found[1].revoked_at is not None
-        or found[0].closed_at is not None
-        or _is_out(found[1], found[2])
-    ):
+    found = session.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
+    if found is None or found.revoked_at is not None or found.closed_at is not None or found.is_left:
         raise Unauthenticated("token_invalid", "The token is unknown or revoked; ask for a new one.")
-    if found[1].expires_at is not None and found[1].expires_at <= clock.now():
+    if found.expires_at is not None and found.expires_at <= clock.now():
         raise Unauthenticated("token_expired", "The token has expired; ask for a new one.")
-    return _speaking(*found)
-
-
-def _is_out(token: Token, user: User | None) -> bool:
-    """Whether the person who made the token is no longer of the account; a token goes with them."""
-    return token.user_id is not None and (user is None or user.closed_at is not None)
-
-
-def _speaking(account: Account, token: Token, user: User | None) -> Caller:
-    """The token's caller, of the lower of its rank and that of the person who made it."""
-    is_member = "member" in (token.rank, user.rank if user is not None else token.rank)
     return Caller(
-        account.id,
-        account.role,
-        account.name,
-        until=token.expires_at,
-        user_id=token.user_id,
-        rank="member" if is_member else "owner",
-        scopes=None if token.scopes is None else frozenset(token.scopes),
-        token_id=token.id,
+        found.account_id,
+        found.role,
+        found.account_name,
+        until=found.expires_at,
+        user_id=found.user_id,
+        rank="member" if "member" in (found.rank, found.users_rank) else "owner",
+        scopes=None if found.scopes is None else frozenset(found.scopes),
+        token_id=found.token_id,
     )
+
+
+_BY_DIGEST = (  # made once: asked with every request
+    select(
+        Account.id.label("account_id"),
+        Account.name.label("account_name"),
+        Account.role,
+        Account.closed_at,
+        Token.id.label("token_id"),
+        Token.user_id,
+        Token.rank,
+        Token.scopes,
+        Token.expires_at,
+        Token.revoked_at,
+        User.rank.label("users_rank"),
+        and_(Token.user_id.is_not(None), or_(User.id.is_(None), User.closed_at.is_not(None))).label("is_left"),
+    )
+    .join(Token, Token.account_id == Account.id)
+    .outerjoin(User, User.id == Token.user_id)
+    .where(Token.digest == bindparam("digest"))
+)
 
 
 def make_login_link(session: Session, account_id: str, *, key: Secret) -> Secret:

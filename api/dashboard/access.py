@@ -8,6 +8,9 @@ from fastapi.params import Depends as Dependency
 from api import policy
 from api.access import Action
 from api.dashboard.viewing import ViewerDep
+from api.templating import environment
+
+environment.globals["may"] = policy.may
 
 
 class Viewing(Action):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -12,12 +12,13 @@ from api.dashboard import queries as shown
 from api.dashboard.access import viewing
 from api.dashboard.curves import curves
 from api.dashboard.rendering import back_to, page
-from api.dashboard.viewing import ActorDep, ViewerDep
+from api.dashboard.viewing import ActorDep, ViewerDep, get_viewer
 from api.deps import ReadSession, RuntimeDep, WriteSession
 from api.jobs import queries, schemas, service, streaming
 from api.jobs.report_page import report_page
 from api.paging import PagingDep
 from api.paging import page as page_of
+from sdb_service.identity import Caller
 from sdb_service.tables import Job
 
 router = APIRouter(prefix="/dashboard/jobs", include_in_schema=False)
@@ -61,13 +62,17 @@ def cancel_job(job_id: str, actor: ActorDep, session: WriteSession) -> RedirectR
 @router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=viewing("job.read"))
 async def job_events(
     job: JobDep,
-    viewer: ViewerDep,
+    request: Request,
     runtime: RuntimeDep,
     after: Annotated[int, Query(ge=0)] = 0,
     last_event_id: Annotated[str, Header(pattern=r"^\d{0,18}$", alias="Last-Event-ID")] = "",
 ) -> AsyncIterator[ServerSentEvent]:
     """The job's story from `after`, or from where a broken stream left off."""
-    async for event in streaming.story(runtime, viewer.caller, job.id, after=int(last_event_id or after)):
+
+    def who() -> Caller:
+        return get_viewer(request, runtime).caller
+
+    async for event in streaming.story(runtime, who, job.id, after=int(last_event_id or after)):
         yield event
 
 

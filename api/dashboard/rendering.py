@@ -28,6 +28,7 @@ _DONE = {
     "invitation_revoked": "The invitation works no more.",
     "rank": "The rank is changed; it holds from their next click on.",
     "person_closed": "They are out, and their sessions have ended.",
+    "token_revoked": "Token revoked: programs that use it stop at once.",
     "cancelled": "Cancel requested; a running job stops at its next step.",
 }
 

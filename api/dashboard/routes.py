@@ -14,10 +14,11 @@ from api.dashboard import (
     people,
     rekeying,
     signin,
+    tokens,
     webhooks,
 )
 
 router = APIRouter()
-for part in (assets, signin, entering, overview, jobs, boxes, rekeying, licenses, webhooks, lists, me, people):
+for part in (assets, signin, entering, overview, jobs, boxes, rekeying, licenses, webhooks, tokens, lists, me, people):
     router.include_router(part.router)
 router.include_router(overview.rest)

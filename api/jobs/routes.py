@@ -4,11 +4,11 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response, status
+from fastapi import APIRouter, Depends, Header, Request, Response, status
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.access import allow
+from api.access import allow, still_allowed
 from api.deps import CallerDep, ReadSession, RuntimeDep, WriteSession
 from api.idempotency import OnceDep
 from api.jobs import queries, schemas, service, streaming
@@ -65,10 +65,10 @@ def _stream_start(
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=allow("job.read"))
 async def job_events(
-    job_id: str, caller: CallerDep, runtime: RuntimeDep, after: Annotated[int, Depends(_stream_start)]
+    job_id: str, request: Request, runtime: RuntimeDep, after: Annotated[int, Depends(_stream_start)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events `state`, `progress` and `metrics`, then `end`."""
-    async for event in streaming.story(runtime, caller, job_id, after=after):
+    async for event in streaming.story(runtime, lambda: still_allowed(request, "job.read"), job_id, after=after):
         yield event
 
 

@@ -96,6 +96,24 @@ def test_a_token_is_refused_at_once_here_and_within_a_second_elsewhere(
     assert (answered_here, answered_there) == ([], [])
 
 
+@pytest.mark.parametrize("act", ACTS)
+def test_a_stream_that_is_open_ends_within_a_second_of_the_right_to_it(
+    house: House, admin: Person, provider: Person, act: Callable[[House, Person, Person], None]
+) -> None:
+    with wired(house) as wire, wire.connect() as line:
+        head = f"GET /v1/jobs/{house.job(provider)}/events HTTP/1.1\r\nHost: here\r\n"
+        line.sendall(f"{head}Authorization: {provider.headers['Authorization']}\r\n\r\n".encode())
+        assert b"200 OK" in line.recv(65_536)
+        line.settimeout(SECONDS)
+        with pytest.raises(TimeoutError):  # the job waits, and so does the stream
+            line.recv(65_536)
+
+        act(house, admin, provider)
+        time.sleep(SECONDS)
+
+        assert line.recv(65_536).endswith(b"0\r\n\r\n")
+
+
 def test_a_session_is_refused_after_it_was_left_whoever_kept_its_cookie(any_house: House, other: House) -> None:
     for _ in range(PEOPLE):
         link = any_house.post(any_house.person("customer"), "/v1/login-links").json()["url"]

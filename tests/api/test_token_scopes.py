@@ -74,6 +74,12 @@ def test_an_admins_limited_token_makes_no_unlimited_one_for_anybody(
     problem_of(answer, 422, "scopes_beyond_yours")
 
 
+def test_a_token_that_ends_opens_no_session_that_would_outlive_it(house: House, provider: Person) -> None:
+    ending = token_of(house, provider.id, expires_at=clock.after(60))
+
+    problem_of(house.post(ending, "/v1/login-links"), 403, "token_scope_missing")
+
+
 def test_a_members_token_makes_no_owners_token(house: House, provider: Person) -> None:
     member = token_of(house, provider.id, rank="member")
 
