@@ -39,7 +39,9 @@ KINDS: dict[str, Kind] = {
     "license.reinstate": Kind("A suspended license is good again.", _LICENSE),
     "license.renew": Kind("A license has a new end.", _LICENSE),
     "license.transfer": Kind("A license went from one customer to another.", _LICENSE),
-    "license.revoke": Kind("A license ended for good; `reason` is license_replaced after a re-keying.", _LICENSE),
+    "license.revoke": Kind(
+        "A license ended for good, also because a successor replaced it after a re-keying.", _LICENSE
+    ),
     "license.key": Kind("A key was delivered under a license of yours.", ("box_id", "download")),
     "box.make": Kind("A job left a box.", ("job_id",)),
     "box.publish": Kind("A box was opened to the public.", ("outputs", "top_k", "images_per_minute")),

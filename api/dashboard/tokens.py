@@ -37,7 +37,7 @@ def issue_token(
     """`until` is the last day of the token, counted in UTC; without scopes it may all that the person may."""
     end = datetime.combine(until, time.max, UTC) if until else None
     wanted = schemas.NewToken(name=name, scopes=scopes or None, expires_at=end)
-    token, text = service.issue_token(session, actor.caller, wanted, key=runtime.token_key)
+    token, text = service.issue_token(session, actor.caller, wanted, key=runtime.token_key, settings=runtime.settings)
     fresh = schemas.FreshToken.shown(token, text)
     return page("tokens.html", actor, fresh=fresh, **_shown(session, actor, Paging(limit=50, after=None)))
 

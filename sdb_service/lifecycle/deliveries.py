@@ -167,7 +167,7 @@ def _due_webhooks() -> Select[str]:
         webhook.state == "enabled",
         webhook.free_at <= clock.now(),
         Account.closed_at.is_(None),
-        exists().where(WebhookDelivery.webhook_id == webhook.id, _is_due(WebhookDelivery)),
+        webhook.id.in_(select(WebhookDelivery.webhook_id).where(_is_due(WebhookDelivery))),
     ).order_by(webhook.tried_at, webhook.id)
 
 

@@ -32,9 +32,12 @@ class WebhookDelivery(Owned, Base):
     """One event for one webhook: `body` is signed and sent, byte for byte the same at each attempt."""
 
     __tablename__ = "webhook_deliveries"
-    __table_args__ = (Index("ix_webhook_deliveries_state_next_at", "state", "next_at"),)
+    __table_args__ = (
+        Index("ix_webhook_deliveries_state_next_at", "state", "next_at"),  # is anything due at all
+        Index("ix_webhook_deliveries_webhook_id_state_next_at", "webhook_id", "state", "next_at"),
+    )
 
-    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     type: Mapped[str] = mapped_column(String(64))
     body: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16), default="waiting")  # or delivered, failed

@@ -23,6 +23,7 @@ def test_a_job_that_ends_without_a_box_changes_nothing_for_anyone(house: House, 
     before = standing(house, provider, box)
     job = house.post(provider, f"/v1/boxes/{box}/rekey").json()["id"]
     listen(house, customer, "license.grant", "license.revoke", "box.rekey")
+    listen(house, provider, "job.succeeded", "job.failed", "box.rekey")
     if end != "cancelled waiting":
         held_job = begun(house, job)
         with house.runtime.database.transaction() as session:
@@ -39,6 +40,8 @@ def test_a_job_that_ends_without_a_box_changes_nothing_for_anyone(house: House, 
     assert house.get(provider, f"/v1/jobs/{job}").json()["state"] in ("failed", "cancelled")
     assert standing(house, provider, box) == before
     assert told_to(house, customer) == []
+    failed = [(each["type"], each["data"]["id"]) for each in told_to(house, provider)]
+    assert failed == ([("job.failed", job)] if end in ("failed", "given up") else [])
     assert house.get(customer, f"/v1/licenses/{held}/key").status_code == 200
     assert house.post(provider, f"/v1/boxes/{box}/rekey").status_code == 202
 

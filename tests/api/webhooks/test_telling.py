@@ -10,6 +10,7 @@ from standardwebhooks import Webhook as Standard
 from api.webhooks import service
 from api.webhooks.delivering import Deliveries
 from sdb_service import clock
+from sdb_service.events import KINDS, TYPES, public_detail
 from sdb_service.recording import record_act
 from sdb_service.tables import Account, Webhook
 from tests.api.webhooks.offices import Office, postman
@@ -114,3 +115,12 @@ def test_a_secret_moved_to_another_webhook_signs_nothing(office: Office, there: 
     office.act(owner)
     assert postman(office, there).deliver_one()
     assert (office.row.error, there.got) == ("secret_unreadable", [])
+
+
+def test_each_type_says_what_it_tells_and_what_is_not_on_the_list_stays_inside() -> None:
+    assert set(KINDS) == set(TYPES)
+    inside = {"customer_id": "acc_2", "caller": "192.0.2.0/24", "address": "192.0.2.1", "sha256": "0", "secret": "s"}
+    for event_type in TYPES:
+        assert len(KINDS[event_type].about) > 10
+        assert public_detail(event_type, inside) == {}
+    assert public_detail("session.open", {"box_id": "box_1"}) == {}
