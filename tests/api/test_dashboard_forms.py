@@ -30,6 +30,8 @@ FROM_ELSEWHERE: list[dict[str, str]] = [
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Origin": "https://evil.example"},
+    {"Origin": "http://["},
+    {"Origin": ""},
 ]
 
 
