@@ -32,7 +32,7 @@ _FIELDS = (
     "request_id",
 )
 _KEYED_FIELDS = (*_FIELDS, "user_id", "outcome")
-_values = {names: attrgetter(*names) for names in (_FIELDS, _KEYED_FIELDS)}
+_values: dict[tuple[str, ...], attrgetter[Any]] = {names: attrgetter(*names) for names in (_FIELDS, _KEYED_FIELDS)}
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
