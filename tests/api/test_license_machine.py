@@ -115,6 +115,17 @@ class LicenseMachine(RuleBasedStateMachine):
 
     @rule(model=licenses, who=HOLDERS)
     def fetch_key(self, model: Model, who: int) -> None:
+        self._fetch_key(model, who)
+
+    @rule(model=licenses, who=HOLDERS, count=st.integers(1, 3))
+    def distill(self, model: Model, who: int, count: int) -> None:
+        self._distill(model, who, count)
+
+    @rule(model=licenses, who=HOLDERS)
+    def fetch_weights(self, model: Model, who: int) -> None:
+        self._fetch_weights(model, who)
+
+    def _fetch_key(self, model: Model, who: int) -> None:
         now, found = self.clock.now, self.house.get(self.customers[who], f"/v1/licenses/{model.id}/key")
         expected = model.refusal(now, "key:download")
         if expected is None and model.most_downloads is not None and model.downloads >= model.most_downloads:
@@ -124,8 +135,7 @@ class LicenseMachine(RuleBasedStateMachine):
             model.used(now)
         self._agrees(model)
 
-    @rule(model=licenses, who=HOLDERS, count=st.integers(1, 3))
-    def distill(self, model: Model, who: int, count: int) -> None:
+    def _distill(self, model: Model, who: int, count: int = 1) -> None:
         headers = self.customers[who].headers | {"Content-Type": NPY}
         now, body = self.clock.now, as_npy(random_pixels(count))
         found = self.house.http.post(f"/v1/boxes/{model.box}/distill", content=body, headers=headers)
@@ -141,8 +151,7 @@ class LicenseMachine(RuleBasedStateMachine):
             model.used(now)
         self._agrees(model)
 
-    @rule(model=licenses, who=HOLDERS)
-    def fetch_weights(self, model: Model, who: int) -> None:
+    def _fetch_weights(self, model: Model, who: int) -> None:
         now, found = self.clock.now, self.house.get(self.customers[who], f"/v1/boxes/{model.box}/checkpoint")
         is_party = who == model.holder and model.state(now) == "active"
         if self._answered(found, model.refusal(now, "box:download") if is_party else "box_not_found"):
@@ -166,7 +175,8 @@ class LicenseMachine(RuleBasedStateMachine):
             self.clock.go_on(model.end - self.clock.now - timedelta(microseconds=1))
             self._agrees(model)
             self.clock.go_on(timedelta(microseconds=1))
-        self._agrees(model)
+        for use in (self._fetch_key, self._fetch_weights, self._distill):
+            use(model, model.holder)
 
     def _act(self, model: Model, act: str, body: Any = None) -> Response:
         return self.house.post(self.provider, f"/v1/licenses/{model.id}/{act}", body)

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from api.predictions.holding import count, licensed_standing
+from sdb_service.errors import Forbidden
+from sdb_service.identity import Caller
 from sdb_service.tables import AuditEvent
 from tests.api.licensed import ROUTES, code_of, distill, key
 from tests.api.networks import INPUT, NPY, as_npy, random_network
@@ -46,6 +49,34 @@ def test_a_transfer_goes_to_another_customer_and_from_no_revoked_license(
     assert house.post(admin, path, {"customer_id": other.id}).status_code == 200
     house.post(provider, f"/v1/licenses/{held}/revoke")
     problem_of(house.post(provider, path, {"customer_id": customer.id}), 409, "license_state")
+
+
+@pytest.mark.parametrize(
+    ("act", "body", "code"),
+    [
+        ("transfer", {}, "license_missing"),
+        ("suspend", None, "license_suspended"),
+        ("revoke", None, "license_revoked"),
+    ],
+)
+def test_a_process_that_has_not_heard_of_it_yet_counts_nothing_for_who_lost_the_right(
+    each_house: House, act: str, body: dict[str, str] | None, code: str
+) -> None:
+    house, provider = each_house, each_house.person("provider")
+    old, new, box = house.person("customer"), house.person("customer"), house.box(provider)
+    held, runtime = house.license(provider, box, old, mode="hosted"), house.runtime
+    with runtime.database.reading() as session:  # as another process holds it for up to a second
+        known = licensed_standing(session, Caller(old.id, "customer", ""), box, runtime=runtime)
+    with runtime.database.transaction() as session:
+        count(session, known, images=2)
+
+    filled = body if body is None else {"customer_id": new.id}
+    assert house.post(provider, f"/v1/licenses/{held}/{act}", filled).status_code == 200
+
+    with pytest.raises(Forbidden) as refused, runtime.database.transaction() as session:
+        count(session, known, images=1)
+    assert refused.value.code == code
+    assert house.get(provider, f"/v1/licenses/{held}").json()["predictions"] == 2
 
 
 def test_who_lost_a_delivered_license_gets_open_answers_under_its_mark_for_ever(
