@@ -16,8 +16,9 @@ from sdb_service.errors import Conflict
 from sdb_service.recording import record_act
 from sdb_service.runtime import Runtime
 from sdb_service.sealing import RotatingKeys, head_of, key_context, rewrap
+from sdb_service.sealing.contexts import totp_context, webhook_context
 from sdb_service.secret import Secret
-from sdb_service.tables import SealedKey
+from sdb_service.tables import SealedKey, User, Webhook
 
 BATCH = 200
 
@@ -30,16 +31,28 @@ class SealedColumn:
 
     name: str
     key: InstrumentedAttribute[str]
-    value: InstrumentedAttribute[bytes]
+    value: InstrumentedAttribute[Any]  # bytes, or nothing
     context: Callable[[Any], str]
 
 
-def _context(row: SealedKey) -> str:
+def _of_key(row: SealedKey) -> str:
     return key_context(account_id=row.account_id, box_id=row.box_id, key_id=row.id, version=row.version)
 
 
+def _of_seed(row: User) -> str:
+    return totp_context(account_id=row.account_id, user_id=row.id)
+
+
+def _of_webhook(row: Webhook) -> str:
+    return webhook_context(account_id=row.account_id, webhook_id=row.id)
+
+
 # What is sealed under the key-encryption key. Kappa in flight is not: it is under the workers' key, and short-lived.
-COLUMNS = (SealedColumn("sealed_keys", SealedKey.id, SealedKey.sealed, _context),)
+COLUMNS = (
+    SealedColumn("sealed_keys", SealedKey.id, SealedKey.sealed, _of_key),
+    SealedColumn("users", User.id, User.totp_sealed, _of_seed),
+    SealedColumn("webhooks", Webhook.id, Webhook.sealed, _of_webhook),
+)
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,7 @@ def _replace(session: Session, column: SealedColumn, renewed: list[tuple[str, by
 
 
 def _count(database: Database, column: SealedColumn, *, not_under: str | None = None) -> int:
-    statement = select(func.count()).select_from(column.key.class_)
+    statement = select(func.count()).select_from(column.key.class_).where(column.value.is_not(None))
     if not_under is not None:
         statement = _not_under(statement, column, not_under)
     with database.reading() as session:

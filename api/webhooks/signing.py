@@ -6,6 +6,7 @@ import hmac
 import secrets
 
 from sdb_service.sealing import KeyEncryption, seal, unseal
+from sdb_service.sealing.contexts import webhook_context
 from sdb_service.secret import Secret
 
 PREFIX = "whsec_"
@@ -30,11 +31,6 @@ def seal_secret(secret: Secret, *, account_id: str, webhook_id: str, keys: KeyEn
 def open_secret(sealed: bytes, *, account_id: str, webhook_id: str, keys: KeyEncryption) -> Secret:
     """What `seal_secret` sealed. Raises `SealBroken`."""
     return unseal(sealed, context=webhook_context(account_id=account_id, webhook_id=webhook_id), keys=keys)
-
-
-def webhook_context(*, account_id: str, webhook_id: str) -> str:
-    """What a sealed signing secret is bound to."""
-    return f"webhook|{account_id}|{webhook_id}"
 
 
 def signed_headers(secret: Secret, message_id: str, body: bytes, *, timestamp: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sdb_service import clock, credentials
 from sdb_service.errors import Conflict, Forbidden
 from sdb_service.sealing import KeyEncryption, seal, unseal
+from sdb_service.sealing.contexts import totp_context
 from sdb_service.secret import Secret
 from sdb_service.tables import RecoveryCode, User
 
@@ -27,7 +28,7 @@ def begin(session: Session, user: User, *, keys: KeyEncryption) -> Secret:
     if user.totp_since is not None:
         raise Conflict("totp_is_on", "The second step is on already; switch it off before you set up another device.")
     seed = Secret(pyotp.random_base32().encode())
-    user.totp_sealed = seal(seed, context=_context(user), keys=keys)
+    user.totp_sealed = seal(seed, context=totp_context(account_id=user.account_id, user_id=user.id), keys=keys)
     session.flush()
     return seed
 
@@ -104,15 +105,11 @@ def _use_code(session: Session, user: User, code: str, *, seed: Secret) -> None:
 
 def _seed(user: User, keys: KeyEncryption) -> Secret:
     assert user.totp_sealed is not None
-    return unseal(user.totp_sealed, context=_context(user), keys=keys)
+    return unseal(user.totp_sealed, context=totp_context(account_id=user.account_id, user_id=user.id), keys=keys)
 
 
 def _wrong() -> Forbidden:
     return Forbidden("code_wrong", "The code is not right, or was used already; wait for the next one.")
-
-
-def _context(user: User) -> str:
-    return f"{user.account_id}|{user.id}|totp|1"
 
 
 def _digest(user: User, code: str, key: Secret) -> str:
