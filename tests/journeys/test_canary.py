@@ -40,6 +40,7 @@ def _zip() -> bytes:
 def _deleted_row(folder: Path) -> bytes:
     path = folder / "a.db"
     with sqlite3.connect(path) as database:
+        database.execute("PRAGMA secure_delete=OFF")  # some builds wipe by themselves
         database.execute("CREATE TABLE t (x BLOB)")
         database.execute("INSERT INTO t VALUES (?)", (RAW,))
         database.commit()
