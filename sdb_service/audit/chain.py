@@ -9,6 +9,7 @@ off cannot put back the one that belonged to its new end, and the next row to be
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Protocol
@@ -32,7 +33,9 @@ _FIELDS = (
     "request_id",
 )
 _KEYED_FIELDS = (*_FIELDS, "user_id", "outcome")
-_values = {names: attrgetter(*names) for names in (_FIELDS, _KEYED_FIELDS)}
+_values: dict[tuple[str, ...], Callable[[Any], tuple[Any, ...]]] = {
+    names: attrgetter(*names) for names in (_FIELDS, _KEYED_FIELDS)
+}
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 

@@ -13,6 +13,8 @@ from sdb_service.ids import new_id
 from sdb_service.tables import AuditEvent, AuditHead
 from tests.service.tampering import unguard
 
+pytestmark = pytest.mark.trust
+
 _DETAIL = {
     "name": "Größe \u2028 \U0001f511",
     "lambda": 0.1 + 0.2,
