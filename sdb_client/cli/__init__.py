@@ -9,7 +9,6 @@ import typer
 
 import sdb_client  # its names are loaded when first used, and so not by --help
 from sdb_client.cli import admin, attack, audit, boxes, distill, jobs, keys, licenses, predict, report, service, wrap
-from sdb_client.cli import tokens as tokens_of_programs
 from sdb_client.cli.output import complain
 
 JOB_FAILED = 3
@@ -36,7 +35,6 @@ app.command("distill")(distill.distill)
 app.command("report")(report.report)
 app.command("attack", context_settings={"allow_extra_args": True})(attack.attack)
 app.add_typer(audit.app, name="audit")
-app.add_typer(tokens_of_programs.app, name="tokens")
 app.add_typer(admin.app, name="admin")
 
 
