@@ -63,7 +63,7 @@ def _cell(reach: Reach | None) -> str:
 def main() -> None:
     """Print the page of this version of the service."""
     with tempfile.TemporaryDirectory() as folder:
-        runtime = open_runtime(Settings(data_dir=Path(folder)))
+        runtime = open_runtime(Settings(data_dir=Path(folder), kek_file=Path(folder) / "kek"))
         sys.stdout.write(page_of(actions_of(create_app(runtime))))
         runtime.database.close()
 

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=10_000, help="in the table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder))
+        settings = Settings(data_dir=Path(folder), kek_file=Path(folder) / "kek")
         migrations.upgrade(settings)
         runtime = open_runtime(settings)
         found = measure(runtime, tokens=options.tokens)
