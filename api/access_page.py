@@ -63,7 +63,8 @@ def _cell(reach: Reach | None) -> str:
 def main() -> None:
     """Print the page of this version of the service."""
     with tempfile.TemporaryDirectory() as folder:
-        runtime = open_runtime(Settings(data_dir=Path(folder)))
+        at = Path(folder)
+        runtime = open_runtime(Settings(data_dir=at / "data", kek_file=at / "kek", token_key_file=at / "token-key"))
         sys.stdout.write(page_of(actions_of(create_app(runtime))))
         runtime.database.close()
 

@@ -10,7 +10,7 @@ from api.templating import environment
 
 router = APIRouter(include_in_schema=False)
 
-_METHODS = ("get", "post", "put", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @router.get("/docs", response_class=HTMLResponse, dependencies=declare("service.describe"))

@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=10_000, help="in the table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder))
+        at = Path(folder)
+        settings = Settings(data_dir=at / "data", kek_file=at / "kek", token_key_file=at / "token-key")
         migrations.upgrade(settings)
         runtime = open_runtime(settings)
         found = measure(runtime, tokens=options.tokens)

@@ -23,7 +23,6 @@ from sdb_client.cli import (
     webhooks,
     wrap,
 )
-from sdb_client.cli import tokens as tokens_of_programs
 from sdb_client.cli.output import complain
 
 JOB_FAILED = 3
@@ -51,7 +50,6 @@ app.command("report")(report.report)
 app.command("attack", context_settings={"allow_extra_args": True})(attack.attack)
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(audit.app, name="audit")
-app.add_typer(tokens_of_programs.app, name="tokens")
 app.add_typer(admin.app, name="admin")
 
 

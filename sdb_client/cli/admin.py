@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 import typer
 
 import sdb_client
+from sdb_client.cli import tokens
 from sdb_client.cli.options import LOCAL, Json, Limit, Token, Url
 from sdb_client.cli.output import show_one, show_rows
 from sdb_client.cli.service import become, json_flag
 
 app = typer.Typer(help="Accounts, tokens, ways in.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(tokens.app, name="tokens")
 
 _MODULE = "sdb_service.admin"
 

@@ -1,4 +1,4 @@
-"""`sdb tokens`: the tokens that programs sign in with."""
+"""`sdb admin tokens`: the tokens that programs sign in with."""
 
 from datetime import datetime
 from itertools import islice

@@ -67,3 +67,16 @@ def test_the_form_offers_the_scopes_that_are_of_use(house: House, role: str, off
     page = Visitor(house, house.person(role)).page("/dashboard/tokens")  # type: ignore[arg-type]
 
     assert (f'value="{offered}"' in page, 'value="accounts:write"' in page) == (True, False)
+
+
+def test_a_page_refuses_whom_the_policy_refuses(house: House, provider: Person, customer: Person) -> None:
+    box = house.box(provider)
+    held = house.license(provider, box, customer)
+    visitor = Visitor(house, customer)
+
+    granted = visitor.send(f"/dashboard/boxes/{box}/licenses", {"customer_id": customer.id})
+    revoked = visitor.send(f"/dashboard/licenses/{held}/revoke", {})
+
+    assert (granted[0], revoked[0]) == (403, 404)
+    assert "This is for" in granted[1]
+    assert house.get(customer, f"/v1/licenses/{held}").json()["state"] == "active"

@@ -31,16 +31,16 @@ def test_a_scope_that_there_is_not_is_refused(provider: Client) -> None:
 
 def test_the_command_makes_lists_and_revokes_a_token(sdb: Sdb, service: Service) -> None:
     scopes = ("--scope", "models:read", "--scope", "tokens:read")
-    told = sdb("tokens", "issue", "reader", *scopes, "--expires", "2099-01-01", "--json")
+    told = sdb("admin", "tokens", "issue", "reader", *scopes, "--expires", "2099-01-01", "--json")
     made = json.loads(told.stdout)
     assert (made["scopes"], made["expires_at"][:10]) == (["models:read", "tokens:read"], "2099-01-01")
 
-    listed = json.loads(sdb("tokens", "list", "--json", token=made["token"]).stdout)
+    listed = json.loads(sdb("admin", "tokens", "list", "--json", token=made["token"]).stdout)
     assert {"last_used_at", "scopes"} <= set(listed[0])
     assert made["token"] not in json.dumps(listed)
-    assert "models:read" in sdb("tokens", "list").stdout
+    assert "models:read" in sdb("admin", "tokens", "list").stdout
 
-    assert sdb("tokens", "revoke", made["id"]).returncode == 0
+    assert sdb("admin", "tokens", "revoke", made["id"]).returncode == 0
     with Client(service.url, token=made["token"]) as reader, pytest.raises(NotSignedIn):
         reader.accounts.me()
 
