@@ -19,6 +19,7 @@ from api.datasets.routes import router as datasets
 from api.errors import install_error_handlers
 from api.jobs.report_schema import router as report_schema
 from api.jobs.routes import router as jobs
+from api.jobs.streams import Streams
 from api.licenses.routes import boxes_router as licensed_boxes
 from api.licenses.routes import router as licenses
 from api.limits import RateLimit
@@ -87,6 +88,7 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
     """What requests find in the application's state, and who answers for errors."""
     install_error_handlers(app)
     app.state.runtime = runtime
+    app.state.streams = Streams(runtime.settings.event_streams)
     app.state.turns_to_write = anyio.Semaphore(WRITERS)
     app.state.readiness = health.Readiness(runtime)
     app.state.lane = Lane(runtime)

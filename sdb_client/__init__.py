@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from sdb_client.predicting import Prediction as Prediction
     from sdb_client.predicting import Predictions as Predictions
     from sdb_client.uploads import Upload as Upload
+    from sdb_client.usage import ResourceUse as ResourceUse
+    from sdb_client.usage import Usage as Usage
     from sdb_client.wrapping import WrapEvent as WrapEvent
 
 _HOMES = {
@@ -90,6 +92,7 @@ _HOMES = {
     "models": ("Dataset", "InputSpec", "Model", "Reason"),
     "predicting": ("ClassProb", "Prediction", "Predictions"),
     "uploads": ("Upload",),
+    "usage": ("ResourceUse", "Usage"),
     "wrapping": ("WrapEvent",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

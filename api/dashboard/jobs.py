@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -57,7 +57,13 @@ def cancel_job(job_id: str, actor: ActorDep, session: WriteSession) -> RedirectR
     return back_to(f"/dashboard/jobs/{job_id}", done="cancelled")
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def count_stream(request: Request, viewer: ViewerDep) -> AsyncIterator[None]:
+    """One of the account's event streams, until the answer has ended."""
+    with request.app.state.streams.one_of(viewer.caller.account_id):
+        yield
+
+
+@router.get("/{job_id}/events", dependencies=[Depends(count_stream)], response_class=EventSourceResponse)
 async def job_events(
     job: JobDep,
     viewer: ViewerDep,

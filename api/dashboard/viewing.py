@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Request
 
-from api.deps import RuntimeDep, address_of
+from api.deps import RuntimeDep, address_of, count_request
 from sdb_service import identity
 from sdb_service.errors import Forbidden, Unauthenticated
 from sdb_service.identity import Caller
@@ -35,6 +35,7 @@ def get_viewer(request: Request, runtime: RuntimeDep) -> Viewer:
         raise Unauthenticated("session_missing", "You are not signed in; sign in with a one-time link.")
     with runtime.database.reading() as session:
         found, opened = identity.caller_of_session(session, text, key=runtime.token_key)
+    count_request(request, found)
     caller = Caller(found.account_id, found.role, found.name, address_of(request))
     viewer = Viewer(caller, opened.csrf)
     request.scope["sdb_viewer"] = viewer  # the frame names the person on error pages too

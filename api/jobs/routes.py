@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response, status
+from fastapi import APIRouter, Depends, Header, Request, Response, status
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -62,7 +62,13 @@ def _stream_start(
     return _event_number(last_event_id)
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def count_stream(request: Request, caller: CallerDep) -> AsyncIterator[None]:
+    """One of the account's event streams, until the answer has ended."""
+    with request.app.state.streams.one_of(caller.account_id):
+        yield
+
+
+@router.get("/{job_id}/events", dependencies=[Depends(count_stream)], response_class=EventSourceResponse)
 async def job_events(
     job_id: str, caller: CallerDep, runtime: RuntimeDep, after: Annotated[int, Depends(_stream_start)]
 ) -> AsyncIterator[ServerSentEvent]:

@@ -8,7 +8,21 @@ import sys
 import typer
 
 import sdb_client  # its names are loaded when first used, and so not by --help
-from sdb_client.cli import admin, attack, audit, boxes, distill, jobs, keys, licenses, predict, report, service, wrap
+from sdb_client.cli import (
+    admin,
+    attack,
+    audit,
+    boxes,
+    distill,
+    jobs,
+    keys,
+    licenses,
+    predict,
+    report,
+    service,
+    usage,
+    wrap,
+)
 from sdb_client.cli.output import complain
 
 JOB_FAILED = 3
@@ -34,6 +48,7 @@ app.command("predict")(predict.predict)
 app.command("distill")(distill.distill)
 app.command("report")(report.report)
 app.command("attack", context_settings={"allow_extra_args": True})(attack.attack)
+app.command("usage")(usage.usage)
 app.add_typer(audit.app, name="audit")
 app.add_typer(admin.app, name="admin")
 

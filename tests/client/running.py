@@ -47,6 +47,7 @@ def small_settings(folder: Path) -> Settings:
         max_upload_bytes=20 * PART_BYTES,
         max_json_bytes=64 * 1024,
         requests_per_minute=1_000_000,
+        account_requests_per_minute=1_000_000,
     )
 
 
