@@ -22,6 +22,7 @@ from api.description import describe
 from api.errors import install_error_handlers
 from api.jobs.report_schema import router as report_schema
 from api.jobs.routes import router as jobs
+from api.jobs.streams import Streams
 from api.last_use import LastUse
 from api.licenses.routes import boxes_router as licensed_boxes
 from api.licenses.routes import router as licenses
@@ -103,6 +104,7 @@ def _equip(app: FastAPI, runtime: Runtime) -> None:
     """What requests find in the application's state, and who answers for errors."""
     install_error_handlers(app)
     app.state.runtime = runtime
+    app.state.streams = Streams(runtime.settings.event_streams)
     app.state.turns_to_write = anyio.Semaphore(WRITERS)
     app.state.readiness = health.Readiness(runtime)
     app.state.last_use = LastUse(runtime)

@@ -62,6 +62,12 @@ def bearer_of(request: Request) -> str | None:
     return text.strip() if scheme.lower() == "bearer" and text.strip() else None
 
 
+def count_request(request: Request, caller: Caller) -> None:
+    """Count the request for the caller's account, see `api.limits`. Raises `TooManyRequests`."""
+    if (count := request.scope.get("sdb_count_account")) is not None:
+        count(caller.account_id)
+
+
 def optional_caller(request: Request, runtime: RuntimeDep) -> Caller | None:
     """Who asks, or None for the public. Raises where a token is sent that is no good."""
     text = bearer_of(request)
@@ -69,6 +75,7 @@ def optional_caller(request: Request, runtime: RuntimeDep) -> Caller | None:
         return None
     with runtime.database.reading() as session:
         found = identity.caller_of_token(session, text, key=runtime.token_key)
+    count_request(request, found)
     request.app.state.last_use.note(found.token_id)
     caller = replace(found, address=address_of(request))
     request.scope["sdb_caller"] = caller  # whose refusals go into the audit log, see api/errors.py

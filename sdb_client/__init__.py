@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from sdb_client.predicting import Prediction as Prediction
     from sdb_client.predicting import Predictions as Predictions
     from sdb_client.uploads import Upload as Upload
+    from sdb_client.usage import ResourceUse as ResourceUse
+    from sdb_client.usage import Usage as Usage
     from sdb_client.webhooks import FreshWebhook as FreshWebhook
     from sdb_client.webhooks import Webhook as Webhook
     from sdb_client.webhooks import WebhookDelivery as WebhookDelivery
@@ -107,6 +109,7 @@ _HOMES = {
     "predicting": ("ClassProb", "Prediction", "Predictions"),
     "uploads": ("Upload",),
     "webhooks": ("FreshWebhook", "Webhook", "WebhookDelivery", "verify_webhook"),
+    "usage": ("ResourceUse", "Usage"),
     "wrapping": ("WrapEvent",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -17,6 +17,7 @@ from sdb_client.models import Datasets, InputSpec, Models
 from sdb_client.people import Invitations, Users
 from sdb_client.shapes import from_json
 from sdb_client.uploads import Uploads
+from sdb_client.usage import Quotas, Usage
 from sdb_client.webhooks import Webhooks
 from sdb_client.wrapping import OnEvent, WrapEvent, Wrapping, wrap
 
@@ -52,6 +53,7 @@ class Client:
         self.licenses = Licenses(self._wire)
         self.audit = Audit(self._wire)
         self.webhooks = Webhooks(self._wire)
+        self.quotas = Quotas(self._wire)
 
     @property
     def url(self) -> str:
@@ -75,6 +77,10 @@ class Client:
     def login_link(self) -> LoginLink:
         """A way into the dashboard that works once and for a quarter of an hour."""
         return from_json(LoginLink, self._wire.act("/v1/login-links", repeatable=True))
+
+    def usage(self) -> Usage:
+        """What your account uses, has reserved and may use."""
+        return self.quotas.mine()
 
     def wrap(  # noqa: PLR0913 - each is one word of the sentence that the caller says
         self,

@@ -59,7 +59,17 @@ def cancel_job(job_id: str, actor: ActorDep, session: WriteSession) -> RedirectR
     return back_to(f"/dashboard/jobs/{job_id}", done="cancelled")
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=viewing("job.read"))
+async def count_stream(request: Request, viewer: ViewerDep) -> AsyncIterator[None]:
+    """One of the account's event streams, until the answer has ended."""
+    with request.app.state.streams.one_of(viewer.caller.account_id):
+        yield
+
+
+@router.get(
+    "/{job_id}/events",
+    dependencies=[*viewing("job.read"), Depends(count_stream)],
+    response_class=EventSourceResponse,
+)
 async def job_events(
     job: JobDep,
     request: Request,

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from api.dashboard import queries
+from api.dashboard import queries, usage
 from api.dashboard.access import viewing
 from api.dashboard.rendering import page
 from api.dashboard.viewing import ViewerDep
@@ -30,6 +30,7 @@ def show_overview(viewer: ViewerDep, session: ReadSession, runtime: RuntimeDep) 
         jobs=jobs,
         names=queries.source_names(session, viewer.caller, jobs),
         boxes=queries.latest_boxes(session, viewer.caller, limit=_SHOWN),
+        bars=usage.bars(session, viewer.caller.account_id, settings=runtime.settings),
         url=runtime.settings.public_url,
     )
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Form, Request
 from sqlalchemy import update
 
 from api.dashboard import cookies
-from api.deps import RuntimeDep, address_of
+from api.deps import RuntimeDep, address_of, count_request
 from sdb_service import clock, identity
 from sdb_service.errors import Forbidden, Unauthenticated
 from sdb_service.identity import Caller
@@ -53,6 +53,7 @@ def get_viewer(request: Request, runtime: RuntimeDep) -> Viewer:
     idle = runtime.settings.session_idle_minutes * 60
     with runtime.database.reading() as session:
         found, opened = identity.caller_of_session(session, text, key=runtime.token_key, idle_seconds=idle)
+    count_request(request, found)
     if not request.url.path.endswith(_POLLS):
         _note_seen(runtime, opened, idle_seconds=idle)
     viewer = Viewer(replace(found, address=address_of(request)), opened.csrf, opened.id)

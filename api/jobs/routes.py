@@ -63,7 +63,17 @@ def _stream_start(
     return _event_number(last_event_id)
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=allow("job.read"))
+async def count_stream(request: Request, caller: CallerDep) -> AsyncIterator[None]:
+    """One of the account's event streams, until the answer has ended."""
+    with request.app.state.streams.one_of(caller.account_id):
+        yield
+
+
+@router.get(
+    "/{job_id}/events",
+    dependencies=[*allow("job.read"), Depends(count_stream)],
+    response_class=EventSourceResponse,
+)
 async def job_events(
     job_id: str, request: Request, runtime: RuntimeDep, after: Annotated[int, Depends(_stream_start)]
 ) -> AsyncIterator[ServerSentEvent]:

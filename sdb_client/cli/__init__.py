@@ -20,6 +20,7 @@ from sdb_client.cli import (
     predict,
     report,
     service,
+    usage,
     webhooks,
     wrap,
 )
@@ -49,6 +50,7 @@ app.command("distill")(distill.distill)
 app.command("report")(report.report)
 app.command("attack", context_settings={"allow_extra_args": True})(attack.attack)
 app.add_typer(webhooks.app, name="webhooks")
+app.command("usage")(usage.usage)
 app.add_typer(audit.app, name="audit")
 app.add_typer(admin.app, name="admin")
 

@@ -20,7 +20,8 @@ from tests.servers.profiles import Profile
 @contextmanager
 def house_on(settings: Settings, network: Network, **changes: Any) -> Iterator[House]:
     """The service on these settings. A server error is an answer, not an exception: that is what callers see."""
-    settings = settings.model_copy(update={"requests_per_minute": 1_000_000, "webhook_poll_seconds": 3600} | changes)
+    usual = {"requests_per_minute": 1_000_000, "account_requests_per_minute": 1_000_000, "webhook_poll_seconds": 3600}
+    settings = settings.model_copy(update=usual | changes)
     migrations.upgrade(settings)
     runtime = open_runtime(settings)
     with TestClient(create_app(runtime), raise_server_exceptions=False) as http:

@@ -48,6 +48,7 @@ def small_settings(folder: Path) -> Settings:
         max_json_bytes=64 * 1024,
         requests_per_minute=1_000_000,
         webhook_poll_seconds=3600,
+        account_requests_per_minute=1_000_000,
     )
 
 
