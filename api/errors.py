@@ -46,7 +46,7 @@ TITLES = {
     500: "Internal error",
     503: "Not available",
 }
-_RECORDED = frozenset({"role_not_allowed"})  # refusals that go into the audit log, on methods that change something
+_RECORDED = frozenset({"role_not_allowed", "token_scope_missing"})  # refusals that go into the audit log, on methods that change something
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FRAMEWORK_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _FRAMEWORK_DETAILS = {

@@ -7,6 +7,7 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.errors import StorageError
@@ -51,7 +52,7 @@ class Counters:
 
     def __init__(self, url: str) -> None:
         self._local = MemoryStorage()
-        self._shared = self._local
+        self._shared: Any = self._local
         if url:
             options = {"socket_timeout": _STORE_SECONDS, "socket_connect_timeout": _STORE_SECONDS}
             self._shared = storage_from_string(url, wrap_exceptions=True, **options)

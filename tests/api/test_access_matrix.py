@@ -20,7 +20,7 @@ pytestmark = pytest.mark.trust
 
 WHO = ("public", "customer", "licensed", "member", "owner", "admin")
 SEEING = {"member", "owner", "admin", "licensed"}  # who sees a box of the owner that is not published
-PASSING = {"date", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
+PASSING = {"date", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit"}
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ print("LOADED", [name for name in {slow!r} if name in sys.modules])
 def test_every_command_of_the_contract_is_there_and_says_what_it_does() -> None:
     groups = {group.name for group in app.registered_groups}
     commands = {command.name for command in app.registered_commands}
-    assert commands == {"serve", "worker", "wrap", "predict", "distill", "report", "attack"}
+    assert commands == {"serve", "worker", "wrap", "predict", "distill", "report", "attack", "usage"}
     assert groups == {"jobs", "boxes", "licenses", "key", "webhooks", "audit", "admin"}
     for typer_app in (app, *(group.typer_instance for group in app.registered_groups)):
         assert typer_app is not None
