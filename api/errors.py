@@ -46,7 +46,8 @@ TITLES = {
     500: "Internal error",
     503: "Not available",
 }
-_RECORDED = frozenset({"role_not_allowed", "token_scope_missing"})  # refusals that go into the audit log, on methods that change something
+# Refusals that go into the audit log, on methods that change something.
+_RECORDED = frozenset({"role_not_allowed", "token_scope_missing"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FRAMEWORK_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _FRAMEWORK_DETAILS = {
