@@ -43,6 +43,8 @@ class License:
     valid_for_days: int | None = None
     first_used_at: datetime | None = None
     transfers: int = 0
+    replaces_license_id: str | None = None
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,6 @@ class SigningKey:
 @dataclass(frozen=True)
 class _SigningKeys:
     data: tuple[SigningKey, ...]
-    replaces_license_id: str | None = None
-    replaced_by: str | None = None
 
 
 @dataclass(frozen=True)

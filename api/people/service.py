@@ -58,9 +58,8 @@ def change_rank(session: Session, caller: Caller, user_id: str, *, rank: Rank) -
 
 
 def close_user(session: Session, caller: Caller, user_id: str) -> None:
-    """Take somebody out of the account; members may take out themselves. Raises `Conflict` for the last owner."""
-    if user_id != caller.user_id:
-        require_owner(caller)
+    """Take somebody out of the account. Raises `Conflict` for the last owner."""
+    require_owner(caller)
     user = queries.get_user(session, caller, user_id)
     users.close_user(session, user)
     record_act(session, caller, "user.close", user.id, owner=user.account_id)

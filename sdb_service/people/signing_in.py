@@ -161,7 +161,8 @@ def _record_refusal(runtime: Runtime, door: Door, user: User | None, visit: Visi
     owner = user.account_id if user else ""
     nobody = Caller(owner, "", "", visit.address)
     with runtime.database.transaction() as session:
-        record_act(session, nobody, "session.refuse", user.id if user else _NOBODY, owner=owner, detail={"why": why})
+        name, detail = user.id if user else _NOBODY, {"why": why}
+        record_act(session, nobody, "session.refuse", name, owner=owner, detail=detail, outcome="refused")
 
 
 def _step_of(user: User, *, key: Secret) -> Secret:

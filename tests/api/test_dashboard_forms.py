@@ -68,8 +68,8 @@ def app(house: House) -> FastAPI:
     return found
 
 
-def test_every_unsafe_route_needs_the_token_of_the_session(house: House, app: FastAPI, provider: Person) -> None:
-    ada, bob = people.add(house, provider), people.add(house, provider)
+def test_every_unsafe_route_needs_the_token_of_the_session(house: House, app: FastAPI, admin: Person) -> None:
+    ada, bob = people.add(house, admin), people.add(house, admin)
     browser, other = people.signed_in(house, ada), people.signed_in(house, bob)
     passed = {}
     for method, path in unsafe_routes(app):
@@ -84,8 +84,8 @@ def test_every_unsafe_route_needs_the_token_of_the_session(house: House, app: Fa
     assert browser.is_signed_in
 
 
-def test_every_unsafe_route_refuses_what_another_site_sends(house: House, app: FastAPI, provider: Person) -> None:
-    ada = people.add(house, provider)
+def test_every_unsafe_route_refuses_what_another_site_sends(house: House, app: FastAPI, admin: Person) -> None:
+    ada = people.add(house, admin)
     browser = people.signed_in(house, ada)
     csrf, passed = browser.csrf, {}
     for method, path in unsafe_routes(app):

@@ -96,6 +96,9 @@ def test_every_reason_is_reached_and_described(house: House, provider: Person, c
     reached |= {code_of(key(house, customer, held, box)), reasons(house, customer, held)[""]}
     house.post(provider, f"{path}/revoke")
     reached |= {code_of(key(house, customer, held, box)), reasons(house, customer, held)[""]}
+    with house.runtime.database.transaction() as session:  # as a re-keying leaves it
+        session.get_one(License, held).replaced_by = "lic_next"
+    reached |= {code_of(key(house, customer, held, box)), reasons(house, customer, held)[""]}
 
     assert reached == set(licensing.CURES)
     described = house.http.get("/openapi.json").json()["components"]["schemas"]

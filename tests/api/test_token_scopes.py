@@ -10,6 +10,7 @@ from sqlalchemy import event, update
 from api.last_use import LastUse
 from sdb_service import clock
 from sdb_service.tables import Token
+from tests.api import people
 from tests.api.asking import ask
 from tests.api.belongings import token_of
 from tests.api.networks import NPY, as_npy, random_pixels
@@ -92,11 +93,12 @@ def test_a_members_token_makes_no_owners_token(house: House, provider: Person) -
 
 
 def test_a_member_sees_and_revokes_their_own_tokens_alone(house: House, provider: Person) -> None:
-    member = token_of(house, provider.id, rank="member", user_id="usr_1")
-    token_of(house, provider.id, rank="member", user_id="usr_2")
+    ada, bob = (people.add(house, provider, rank="member") for _ in range(2))
+    member = token_of(house, provider.id, rank="member", user_id=ada.id)
+    token_of(house, provider.id, rank="member", user_id=bob.id)
     owners = next(one for one in house.get(provider, "/v1/tokens").json()["data"] if one["rank"] == "owner")
 
-    assert [one["user_id"] for one in house.get(member, "/v1/tokens").json()["data"]] == ["usr_1"]
+    assert [one["user_id"] for one in house.get(member, "/v1/tokens").json()["data"]] == [ada.id]
     answer = house.http.delete(f"/v1/tokens/{owners['id']}", headers=member.headers)
     problem_of(answer, 404, "token_not_found")
     assert len(house.get(provider, "/v1/tokens").json()["data"]) == 3
@@ -168,3 +170,16 @@ def test_the_last_use_is_written_once_a_minute_however_many_requests_and_process
 
     assert last_use_of(house, token_id) == old
     assert len([text for text in written if text.startswith("UPDATE tokens")]) == len(processes)
+
+
+def test_a_token_goes_with_whoever_made_it_and_is_of_no_higher_rank(house: House, provider: Person) -> None:
+    ada, bob = (people.add(house, provider) for _ in range(2))
+    tokens = [token_of(house, provider.id, user_id=human.id) for human in (ada, bob)]
+    assert house.post(provider, f"/v1/users/{ada.id}/rank", {"rank": "member"}).status_code == 200
+    assert house.http.delete(f"/v1/users/{bob.id}", headers=provider.headers).status_code == 409, "the last owner"
+    people.add(house, provider)
+    assert house.http.delete(f"/v1/users/{bob.id}", headers=provider.headers).status_code == 204
+
+    box = house.box(provider)
+    problem_of(house.post(tokens[0], f"/v1/boxes/{box}/publish", {}), 403, "role_not_allowed")
+    problem_of(house.get(tokens[1], "/v1/accounts/me"), 401, "token_invalid")

@@ -115,6 +115,7 @@ class Stand:
             "SDB_KEK_FILE": str(keys / "kek"),
             "SDB_TOKEN_KEY_FILE": str(keys / "token-key"),
             "SDB_KEK_PUBLIC_FILE": str(public / "kek.pub"),
+            "SDB_AUDIT_KEY_FILE": str(public / "audit-key"),
             "SDB_WORKER_KEY_FILE": str(public / "worker-key"),
             "SDB_DATABASE_URL": database.render_as_string(hide_password=False),
             "SDB_BROKER_URL": env["SDB_BROKER_URL"],

@@ -64,7 +64,7 @@ def reachable(start: object) -> Iterator[object]:
         found = waiting.pop()
         yield found
         for other in gc.get_referents(found):
-            if id(other) not in seen and not isinstance(other, ModuleType | type):
+            if id(other) not in seen and not issubclass(type(other), ModuleType | type):
                 seen.add(id(other))
                 waiting.append(other)
 
