@@ -21,6 +21,7 @@ from sqlalchemy import insert, update
 import migrations
 from api.audit.export import csv_lines
 from api.audit.queries import Filters, every_event
+from bench.rows import machine
 from sdb_service import admin, audit, clock, identity
 from sdb_service.audit import chain
 from sdb_service.identity import Caller
@@ -40,7 +41,7 @@ def main() -> None:
         runtime = _opened(Path(folder), given.database)
         result = measured(runtime, rows=given.rows, tombstones=given.tombstones)
         runtime.database.close()
-    text = json.dumps(result, indent=1)
+    text = json.dumps({"machine": machine(), **result}, indent=1)
     print(text)
     if given.json:
         given.json.write_text(f"{text}\n")

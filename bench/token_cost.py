@@ -20,6 +20,7 @@ from pathlib import Path
 import migrations
 from api import policy
 from api.predictions.lookups import Lookups
+from bench.rows import machine
 from sdb_service import identity
 from sdb_service.identity import Caller
 from sdb_service.ids import new_id
@@ -43,7 +44,7 @@ def main() -> None:
         found = measure(runtime, tokens=options.tokens)
         runtime.database.close()
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps({"machine": machine(), "tokens": options.tokens, "costs": found}, indent=1))
         return
     for name, numbers in found.items():
         print(f"{name:<8} {numbers['median_ms']:.4f} ms, 99% under {numbers['p99_ms']:.4f} ms")
