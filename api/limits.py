@@ -1,7 +1,6 @@
 """Rate limits: a minute that slides, for each token, each account and each address, told in headers."""
 
 import hashlib
-import ipaddress
 import logging
 import math
 import time
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import from_service_error
 from sdb_service import credentials
 from sdb_service.errors import TooManyRequests, Unauthenticated
+from sdb_service.networks import network_of
 from sdb_service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -133,16 +133,9 @@ class RateLimit:
 
 
 def address_group(scope: Scope) -> str:
-    """Who counts as one address: an IPv4 address, or the /64 of IPv6 that one subscriber has to themselves."""
+    """Who counts as one address, see `network_of`."""
     client = scope.get("client")
-    try:
-        found = ipaddress.ip_address(client[0] if client else "")
-    except ValueError:
-        return client[0] if client else "unknown"
-    if found.version == 4:
-        return str(found)
-    mapped = found.ipv4_mapped
-    return str(mapped) if mapped is not None else str(ipaddress.ip_network((found.packed, 64), strict=False))
+    return network_of(client[0] if client else None)
 
 
 def _hit(storage: MemoryStorage, item: RateLimitItem, kind: str, who: str, cost: int) -> Window:

@@ -83,7 +83,7 @@ def ask_for(
 def polling_while(process: "subprocess.Popen[bytes]") -> None:
     """Poll, as the generator does between answers, until `process` has ended.
 
-    Cores share clock, power and caches: what is measured beside an idle one is faster than what is asked.
+    What has no client of its own then has the same neighbour as what has one; measured, it makes no difference.
     """
     uvloop.run(_polling_while(process))
 

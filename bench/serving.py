@@ -6,7 +6,7 @@ Every server runs in processes of its own on core 0, the load generator on core 
 round each is measured in turn. Measured is what a server core does: images per second of processor time, of the server
 and all its children, user and system. Wall time stands beside it. The ceiling is ONNX Runtime (or torch) in a bare loop
 on images that are decoded already, at the batch size whose median over the rounds is best; in `png_c1_overhead_ms` it
-is one image. It runs beside the same polling load generator as the servers: two cores share clock and caches.
+is one image. It runs beside the same polling load generator as the servers, which makes no difference:
 `ceiling_alone` is the same with the other core asleep, and in no ratio.
 
 The peers are `pip install .[peers]`, here or in the environment of `--peers-python`, and Java for TorchServe; those

@@ -5,7 +5,6 @@ alone cannot use up a name's attempts, and a device that once signed in has atte
 use up. Refused attempts are not counted.
 """
 
-import ipaddress
 import logging
 import time
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 from sdb_service.errors import TooManyRequests
+from sdb_service.networks import network_of
 from sdb_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _CODES_A_DAY = 40
 _RECORDED = 100
-_IPV6_NETWORK = 64  # bits: what one customer of a network usually has to themselves
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Attempts:
         if device is not None:
             self._require(Budget(self._usual, f"device:{device}"))
             return
-        network = _network(address)
+        network = network_of(address)
         self._require(
             Budget(self._half, f"pair:{network}:{name}"),
             Budget(self._usual, f"address:{network}"),
@@ -76,7 +75,7 @@ class Attempts:
 
     def require_link(self, address: str | None) -> None:
         """One attempt to choose a password by a link. Raises `TooManyRequests`."""
-        self._require(Budget(self._usual, f"link:{_network(address)}"))
+        self._require(Budget(self._usual, f"link:{network_of(address)}"))
 
     def may_be_recorded(self) -> bool:
         """Whether one more refusal goes into the audit log, which strangers must not be able to fill."""
@@ -106,15 +105,3 @@ class Attempts:
             return self._limiter.get_window_stats(budget.item, budget.who).reset_time
         except StorageError:
             return self._here.get_window_stats(budget.item, budget.who).reset_time
-
-
-def _network(address: str | None) -> str:
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return address or "unknown"
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, _IPV6_NETWORK), strict=False))
-    return str(found)

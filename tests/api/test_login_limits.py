@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from sdb_service.errors import ServiceError, TooManyRequests
-from sdb_service.people import attempts as counting
+from sdb_service.networks import network_of
 from sdb_service.people.attempts import Attempts
 from sdb_service.people.signing_in import Door, Visit, sign_in
 from sdb_service.secret import Secret
@@ -198,7 +198,7 @@ def test_the_addresses_of_one_ipv6_network_count_as_one(embedded_profile: Profil
 
     assert taken == 10
     attempts.require_sign_in("name", address="2001:db8:1:3::1", device=None)
-    assert counting._network("::ffff:203.0.113.9") == "203.0.113.9"
+    assert network_of("::ffff:203.0.113.9") == "203.0.113.9"
 
 
 def test_two_processes_on_redis_count_together(production_profile: Profile) -> None:
